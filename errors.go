@@ -1,0 +1,67 @@
+package otsauth
+
+import (
+	"errors"
+	"strings"
+)
+
+var (
+	// ErrNotConfigured says that a provider is not set up on this machine. A
+	// chain moves on for this error only.
+	ErrNotConfigured = errors.New("not configured")
+	// ErrExpired says that credentials are past their expiry, and that a
+	// provider handed them out all the same.
+	ErrExpired = errors.New("credentials expired")
+	// ErrClosed says that the [Cache] was closed.
+	ErrClosed = errors.New("otsauth: cache is closed")
+)
+
+// A ConfigError is an argument, option or key that cannot work: nothing was
+// sent. Field names it in the field's standard term, Problem says what is
+// wrong and what to do.
+type ConfigError struct {
+	Field   string
+	Problem string
+}
+
+// Error returns "otsauth: " + Field + " " + Problem.
+func (e *ConfigError) Error() string { return "otsauth: " + e.Field + " " + e.Problem }
+
+// A ProviderError says which provider an error comes from.
+type ProviderError struct {
+	// Provider is the provider's name, as in [Credentials].Source.
+	Provider string
+	Err      error
+}
+
+// Error returns the provider's name and the cause.
+func (e *ProviderError) Error() string {
+	return "otsauth: " + e.Provider + ": " + strings.TrimPrefix(e.Err.Error(), "otsauth: ")
+}
+
+// Unwrap returns the cause.
+func (e *ProviderError) Unwrap() error { return e.Err }
+
+// A ChainError says that no provider of a chain is set up, and why each is
+// not. It wraps every provider's error, so it matches [ErrNotConfigured].
+type ChainError struct {
+	// Errors holds one error per provider, in the chain's order.
+	Errors []error
+}
+
+// Error lists each provider's reason.
+func (e *ChainError) Error() string {
+	var b strings.Builder
+	b.WriteString("otsauth: chain: no provider is configured")
+	for i, err := range e.Errors {
+		b.WriteString([]string{": ", "; "}[min(i, 1)])
+		b.WriteString(strings.TrimPrefix(err.Error(), "otsauth: "))
+	}
+	return b.String()
+}
+
+// Unwrap returns Errors.
+func (e *ChainError) Unwrap() []error { return e.Errors }
+
+// Is reports whether target is [ErrNotConfigured], which also an empty chain is.
+func (e *ChainError) Is(target error) bool { return target == ErrNotConfigured }
