@@ -36,7 +36,7 @@ type ProviderError struct {
 
 // Error returns the provider's name and the cause.
 func (e *ProviderError) Error() string {
-	return "otsauth: " + e.Provider + ": " + strings.TrimPrefix(e.Err.Error(), "otsauth: ")
+	return "otsauth: " + e.Provider + ": " + trimPrefix(e.Err)
 }
 
 // Unwrap returns the cause.
@@ -51,13 +51,11 @@ type ChainError struct {
 
 // Error lists each provider's reason.
 func (e *ChainError) Error() string {
-	var b strings.Builder
-	b.WriteString("otsauth: chain: no provider is configured")
+	reasons := make([]string, len(e.Errors))
 	for i, err := range e.Errors {
-		b.WriteString([]string{": ", "; "}[min(i, 1)])
-		b.WriteString(strings.TrimPrefix(err.Error(), "otsauth: "))
+		reasons[i] = trimPrefix(err)
 	}
-	return b.String()
+	return "otsauth: chain: no provider is configured [" + strings.Join(reasons, "; ") + "]"
 }
 
 // Unwrap returns Errors.
@@ -65,3 +63,7 @@ func (e *ChainError) Unwrap() []error { return e.Errors }
 
 // Is reports whether target is [ErrNotConfigured], which also an empty chain is.
 func (e *ChainError) Is(target error) bool { return target == ErrNotConfigured }
+
+// trimPrefix returns err's text without the package name, for use inside
+// another message that begins with it.
+func trimPrefix(err error) string { return strings.TrimPrefix(err.Error(), "otsauth: ") }

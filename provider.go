@@ -1,6 +1,9 @@
 package otsauth
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // A Provider hands out credentials.
 type Provider interface {
@@ -25,3 +28,25 @@ type ProviderFunc func(ctx context.Context) (Credentials, error)
 
 // Retrieve calls f(ctx).
 func (f ProviderFunc) Retrieve(ctx context.Context) (Credentials, error) { return f(ctx) }
+
+// retrieveFrom calls p and turns what p must not do (be nil, panic) into errors.
+func retrieveFrom(ctx context.Context, p Provider) (creds Credentials, err error) {
+	if p == nil {
+		return Credentials{}, &ConfigError{Field: "provider", Problem: "is nil; pass one, such as otsauth.Env(nil)"}
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			// The value stays out of the message: it can be anything, a secret too.
+			creds, err = Credentials{}, &ProviderError{
+				Provider: fmt.Sprintf("%T", p),
+				Err:      fmt.Errorf("panicked with a %T; it must return an error instead", v),
+			}
+		}
+	}()
+	return p.Retrieve(ctx)
+}
+
+// errNilContext is returned instead of the panic that a nil context would end in.
+func errNilContext() error {
+	return &ConfigError{Field: "context", Problem: "is nil; pass context.Background() or the request's context"}
+}
