@@ -1,0 +1,123 @@
+package otsauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// A ChainProvider asks providers in order and stays with the first one that
+// is set up. It is safe for concurrent use. Make one with [Chain].
+type ChainProvider struct {
+	providers []Provider
+	winner    atomic.Pointer[Provider] // the provider that succeeded first
+
+	walks singleflight.Group
+
+	mu      sync.Mutex         // guards the fields below; never held while a provider runs
+	waiters int                // callers that wait for the walk under way
+	cancel  context.CancelFunc // ends the walk under way once nobody waits for it
+}
+
+// Chain returns a provider that asks providers in order. It moves on to the
+// next one only for an error that wraps [ErrNotConfigured]; any other error is
+// returned as it is, because falling through would silently make the service
+// somebody else.
+//
+// The first success decides: from then on only that provider is asked, also
+// when it fails later. A walk that failed is forgotten, and the next Retrieve
+// starts at the first provider. Concurrent callers share one walk; each still
+// returns when its own context is done. If no provider is set up the error is
+// a [*ChainError] with every provider's reason.
+func Chain(providers ...Provider) *ChainProvider {
+	return &ChainProvider{providers: append([]Provider(nil), providers...)}
+}
+
+// Retrieve returns the chosen provider's credentials, with "chain/" before
+// their Source.
+func (c *ChainProvider) Retrieve(ctx context.Context) (Credentials, error) {
+	if ctx == nil {
+		return Credentials{}, errNilContext()
+	}
+	if p := c.winner.Load(); p != nil {
+		creds, err := retrieveFrom(ctx, *p)
+		return chained(creds), err
+	}
+	if ctx.Err() != nil {
+		return Credentials{}, waitError(ctx)
+	}
+	result := c.join(ctx)
+	defer c.leave()
+	select {
+	case r := <-result:
+		creds, _ := r.Val.(Credentials)
+		return creds, r.Err
+	case <-ctx.Done():
+		return Credentials{}, waitError(ctx)
+	}
+}
+
+// join starts a walk, or joins the one under way. The walk has the values of
+// its first caller's context but not its cancellation.
+func (c *ChainProvider) join(ctx context.Context) <-chan singleflight.Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiters == 0 {
+		ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		c.walks.Forget("") // a walk that everybody left, and that may not have noticed yet
+	}
+	c.waiters++
+	return c.walks.DoChan("", func() (any, error) { return c.walk(ctx) })
+}
+
+func (c *ChainProvider) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiters--
+	if c.waiters == 0 {
+		c.cancel()
+	}
+}
+
+// walk asks each provider once, in order.
+func (c *ChainProvider) walk(ctx context.Context) (Credentials, error) {
+	reasons := &ChainError{}
+	for i, p := range c.providers {
+		creds, err := retrieveFrom(ctx, p)
+		switch {
+		case err == nil:
+			c.winner.CompareAndSwap(nil, &c.providers[i])
+			return chained(creds), nil
+		case errors.Is(err, ErrNotConfigured):
+			reasons.Errors = append(reasons.Errors, named(err, i, p))
+		default:
+			return Credentials{}, named(err, i, p)
+		}
+	}
+	return Credentials{}, reasons
+}
+
+// named makes sure that err says which provider of the chain it comes from.
+func named(err error, i int, p Provider) error {
+	if pe := (*ProviderError)(nil); errors.As(err, &pe) {
+		return err
+	}
+	name := fmt.Sprintf("chain[%d]", i)
+	if p != nil {
+		name += " " + strings.TrimPrefix(fmt.Sprintf("%T", p), "*")
+	}
+	return &ProviderError{Provider: name, Err: err}
+}
+
+// chained marks where the credentials came through.
+func chained(creds Credentials) Credentials {
+	if creds.AccessKeyID != "" {
+		creds.Source = "chain/" + creds.Source
+	}
+	return creds
+}
