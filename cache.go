@@ -268,6 +268,16 @@ func (c *Cache) Stats() Stats {
 	return stats
 }
 
+// Format writes the current credentials as they print themselves, for every
+// verb: reading the fields of a live cache by reflection would be a data race.
+func (c *Cache) Format(f fmt.State, _ rune) {
+	text := "empty"
+	if s := c.current.Load(); s != nil {
+		text = s.creds.String()
+	}
+	_, _ = fmt.Fprintf(f, "otsauth.Cache{%s}", text)
+}
+
 // Close stops the background refresh, cancels a fetch in flight and waits for
 // it to return. Readers get [ErrClosed] from then on. Close may be called more
 // than once and always returns nil; it does not close the provider.

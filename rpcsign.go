@@ -30,9 +30,14 @@ func signRPC(params url.Values, c Credentials, now time.Time) {
 	params.Set("SignatureNonce", rand.Text())
 	params.Set("Timestamp", now.UTC().Format(rpcTimestamp))
 
-	mac := hmac.New(sha1.New, []byte(c.AccessKeySecret.Reveal()+"&"))
-	mac.Write([]byte(rpcStringToSign("POST", params)))
-	params.Set("Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	params.Set("Signature", rpcSignature(c.AccessKeySecret.Reveal(), "POST", params))
+}
+
+// rpcSignature is base64(HMAC-SHA1(secret + "&", string-to-sign)).
+func rpcSignature(secret, method string, params url.Values) string {
+	mac := hmac.New(sha1.New, []byte(secret+"&"))
+	mac.Write([]byte(rpcStringToSign(method, params)))
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // rpcStringToSign is the canonical form of a request to the path "/": all

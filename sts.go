@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -18,8 +19,9 @@ const (
 	maxAssumeRoleDuration     = 12 * time.Hour
 	defaultAssumeRoleDuration = time.Hour
 
-	defaultSessionName = "otsauth"
-	maxPolicyLength    = 2048
+	defaultSessionName  = "otsauth"
+	maxPolicyLength     = 2048 // characters
+	maxExternalIDLength = 1224
 )
 
 // AssumeRoleOptions are the options of [AssumeRole]. Nil means all defaults.
@@ -122,14 +124,17 @@ func (o *AssumeRoleOptions) params(roleARN string) (url.Values, error) {
 	}{
 		{"role ARN", roleARN, `^acs:ram::[0-9]+:role/[A-Za-z0-9.\-_/]+$`, `must look like "acs:ram::123456789012****:role/name"`},
 		{"SessionName", session, `^[A-Za-z0-9.@\-_]{2,64}$`, "must be 2 to 64 letters, digits, '.', '@', '-' or '_'"},
-		{"ExternalID", o.ExternalID, `^([A-Za-z0-9_+=,.@:/\-]{2,1224})?$`, "must be 2 to 1,224 letters, digits or any of _+=,.@:/-"},
+		{"ExternalID", o.ExternalID, `^([A-Za-z0-9_+=,.@:/\-]{2,})?$`, "must be letters, digits or any of _+=,.@:/-, at least 2"},
 	} {
 		if !regexp.MustCompile(check.pattern).MatchString(check.value) {
 			return nil, &ConfigError{Field: check.field, Problem: fmt.Sprintf("is %q; it %s", clip(check.value, 100), check.want)}
 		}
 	}
-	if len(o.Policy) > maxPolicyLength {
-		return nil, &ConfigError{Field: "Policy", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", len(o.Policy), maxPolicyLength)}
+	if n := len(o.ExternalID); n > maxExternalIDLength {
+		return nil, &ConfigError{Field: "ExternalID", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", n, maxExternalIDLength)}
+	}
+	if n := utf8.RuneCountInString(o.Policy); n > maxPolicyLength {
+		return nil, &ConfigError{Field: "Policy", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", n, maxPolicyLength)}
 	}
 	return params, nil
 }

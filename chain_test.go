@@ -1,0 +1,183 @@
+package otsauth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otsauth/otsauth"
+)
+
+// scripted answers with one outcome after the other, the last one for ever.
+type scripted struct {
+	name     string
+	outcomes []error // nil: credentials
+	takes    time.Duration
+	calls    atomic.Int64
+}
+
+func (s *scripted) Retrieve(ctx context.Context) (otsauth.Credentials, error) {
+	n := int(s.calls.Add(1))
+	if s.takes > 0 {
+		select {
+		case <-time.After(s.takes):
+		case <-ctx.Done():
+			return otsauth.Credentials{}, ctx.Err()
+		}
+	}
+	if err := s.outcomes[min(n, len(s.outcomes))-1]; err != nil {
+		return otsauth.Credentials{}, &otsauth.ProviderError{Provider: s.name, Err: err}
+	}
+	return otsauth.Credentials{AccessKeyID: s.name, AccessKeySecret: otsauth.NewSecret("sk"), Source: s.name}, nil
+}
+
+var (
+	absent = fmt.Errorf("%w: test", otsauth.ErrNotConfigured)
+	broken = errors.New("configured but broken")
+)
+
+func script(name string, outcomes ...error) *scripted {
+	return &scripted{name: name, outcomes: outcomes}
+}
+
+func TestChainStaysWithTheFirstProviderThatSucceeds(t *testing.T) {
+	first, second, third := script("first", absent, nil), script("second", nil, broken, nil), script("third", nil)
+	c := otsauth.Chain(first, second, third)
+	creds, err := c.Retrieve(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "chain/second", creds.Source)
+
+	// It fails once: the chain neither falls to the third nor returns to the first.
+	_, err = c.Retrieve(t.Context())
+	require.ErrorIs(t, err, broken)
+	creds, err = c.Retrieve(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "second", creds.AccessKeyID)
+	require.EqualValues(t, 1, first.calls.Load())
+	require.Zero(t, third.calls.Load())
+}
+
+func TestChainStopsAtAProviderThatIsSetUpButBroken(t *testing.T) {
+	second := script("second", nil)
+	c := otsauth.Chain(script("absent", absent), script("first", broken, nil), second)
+	_, err := c.Retrieve(t.Context())
+	require.ErrorIs(t, err, broken)
+	require.NotErrorIs(t, err, otsauth.ErrNotConfigured, "an outer chain would move on")
+	require.ErrorContains(t, err, "first")
+	require.Zero(t, second.calls.Load(), "another identity was asked")
+
+	// The failed walk is forgotten.
+	creds, err := c.Retrieve(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "first", creds.AccessKeyID)
+}
+
+// credentials-go's chain is stuck on its last member after one total failure.
+func TestChainStartsAnewAfterATotalFailure(t *testing.T) {
+	c := otsauth.Chain(script("first", absent, nil), script("second", absent))
+	_, err := c.Retrieve(t.Context())
+	var ce *otsauth.ChainError
+	require.ErrorAs(t, err, &ce)
+	require.Len(t, ce.Errors, 2)
+	require.ErrorIs(t, err, otsauth.ErrNotConfigured)
+	require.EqualError(t, err, "otsauth: chain: no provider is configured [first: not configured: test; second: not configured: test]")
+
+	creds, err := c.Retrieve(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "first", creds.AccessKeyID)
+}
+
+func TestConcurrentCallersShareOneWalk(t *testing.T) {
+	for name, outcome := range map[string]error{"that succeeds": nil, "that fails": broken} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second := script("first", absent), script("second", outcome)
+				first.takes, second.takes = time.Second, time.Second
+				c := otsauth.Chain(first, second)
+				var wg sync.WaitGroup
+				for range 1000 {
+					wg.Go(func() {
+						if _, err := c.Retrieve(t.Context()); !errors.Is(err, outcome) {
+							t.Errorf("got %v", err)
+						}
+					})
+				}
+				wg.Wait()
+				require.EqualValues(t, 1, first.calls.Load())
+				require.EqualValues(t, 1, second.calls.Load())
+			})
+		})
+	}
+}
+
+func TestAWalkSurvivesTheCallerThatStartedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := script("slow", nil)
+		slow.takes = 2 * time.Second
+		c := otsauth.Chain(slow)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			begin := time.Now()
+			_, err := c.Retrieve(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+				t.Errorf("got %v after %s", err, time.Since(begin))
+			}
+		})
+		synctest.Wait()
+		_, err := c.Retrieve(t.Context())
+		require.NoError(t, err)
+		wg.Wait()
+		require.EqualValues(t, 1, slow.calls.Load())
+	})
+}
+
+func TestAWalkEndsWhenNobodyWaitsForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := script("slow", nil)
+		slow.takes = time.Hour
+		c := otsauth.Chain(slow)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := c.Retrieve(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		synctest.Wait() // the bubble would end with a blocked goroutine, and fail
+
+		slow.takes = 0
+		_, err = c.Retrieve(t.Context())
+		require.NoError(t, err, "the abandoned walk's outcome is nobody's")
+	})
+}
+
+func TestChainNamesProvidersThatDoNotNameThemselves(t *testing.T) {
+	c := otsauth.Chain(
+		otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, absent }),
+		nil,
+	)
+	_, err := c.Retrieve(t.Context())
+	require.ErrorContains(t, err, "chain[1]: provider is nil")
+	require.NotErrorIs(t, err, otsauth.ErrNotConfigured)
+
+	_, err = otsauth.Chain(otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, broken })).Retrieve(t.Context())
+	require.ErrorContains(t, err, "chain[0] otsauth.ProviderFunc: configured but broken")
+}
+
+func TestAnEmptyChainIsNotConfigured(t *testing.T) {
+	_, err := otsauth.Chain().Retrieve(t.Context())
+	require.ErrorIs(t, err, otsauth.ErrNotConfigured)
+}
+
+func TestChainsNest(t *testing.T) {
+	c := otsauth.Chain(otsauth.Chain(script("a", absent), script("b", absent)), script("c", nil))
+	creds, err := c.Retrieve(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "chain/c", creds.Source)
+}
