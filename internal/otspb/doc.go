@@ -1,3 +1,3 @@
 // Package otspb holds the protobuf messages of the Tablestore API. The code is
-// generated from tablestore.proto by "make generate".
+// generated from the .proto files beside it by "make generate".
 package otspb
