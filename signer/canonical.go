@@ -3,6 +3,7 @@ package signer
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,8 @@ const (
 // value gives a line too. The signature headers themselves are left out. A
 // header map without any x-ots- header gives the first three lines. (Source:
 // the official Python, Java and Node SDKs. The official Go SDK leaves out
-// empty values and any header that it does not know.)
+// empty values and any header that it does not know.) A V4 signature is over
+// the same text with "ots" behind its last line feed.
 //
 // The security token is part of the result; do not log it.
 func StringToSign(method, path string, h http.Header) string {
@@ -55,9 +57,7 @@ func appendStringToSign(dst []byte, method, path string, lines []line) []byte {
 // appendLines appends "name:value" and a line feed for each line.
 func appendLines(dst []byte, lines []line) []byte {
 	for i := range lines {
-		for j := range len(lines[i].name) {
-			dst = append(dst, lower(lines[i].name[j]))
-		}
+		dst = appendLower(dst, lines[i].name)
 		dst = append(dst, ':')
 		dst = append(dst, lines[i].value...)
 		dst = append(dst, '\n')
@@ -78,34 +78,60 @@ type lineList struct {
 // collect adds every signed header of h.
 func (l *lineList) collect(h http.Header) {
 	for name, values := range h {
-		if !signed(name) {
-			continue
-		}
-		for _, value := range values {
-			l.add(line{name, textproto.TrimString(value)})
+		if hasPrefix(name) && !isSignature(name) {
+			l.addAll(name, values)
 		}
 	}
 }
 
-func (l *lineList) add(ln line) {
+// collectOthers adds those signed headers of h that Sign does not set itself.
+// Of those that it sets it removes any that is spelled in another case than
+// net/http's: it would be sent beside the one that is set.
+func (l *lineList) collectOthers(h http.Header) {
+	for name, values := range h {
+		switch {
+		case isOurs(name), !hasPrefix(name):
+		case isOurs(textproto.CanonicalMIMEHeaderKey(name)):
+			delete(h, name)
+		default:
+			l.addAll(name, values)
+		}
+	}
+}
+
+func (l *lineList) addAll(name string, values []string) {
+	for _, value := range values {
+		l.add(name, textproto.TrimString(value))
+	}
+}
+
+func (l *lineList) add(name, value string) {
 	if l.more == nil && l.n < len(l.first) {
-		l.first[l.n] = ln
+		l.first[l.n] = line{name, value}
 		l.n++
 		return
 	}
 	if l.more == nil {
 		l.more = append(l.more, l.first[:]...)
 	}
-	l.more = append(l.more, ln)
+	l.more = append(l.more, line{name, value})
+}
+
+// has reports whether there is a line of that name.
+func (l *lineList) has(name string) bool {
+	same := func(ln line) bool { return compareFold(ln.name, name) == 0 }
+	return slices.ContainsFunc(l.first[:l.n], same) || slices.ContainsFunc(l.more, same)
 }
 
 // sorted returns the lines in the order of their names; lines of one name keep
-// theirs. An insertion sort is the fastest for the usual eight.
+// theirs.
 func (l *lineList) sorted() []line {
-	lines := l.first[:l.n]
 	if l.more != nil {
-		lines = l.more
+		slices.SortStableFunc(l.more, func(a, b line) int { return compareFold(a.name, b.name) })
+		return l.more
 	}
+	lines := l.first[:l.n]
+	// The fastest for so few, and linear when they are in order already.
 	for i := 1; i < len(lines); i++ {
 		for j := i; j > 0 && compareFold(lines[j].name, lines[j-1].name) < 0; j-- {
 			lines[j], lines[j-1] = lines[j-1], lines[j]
@@ -114,27 +140,44 @@ func (l *lineList) sorted() []line {
 	return lines
 }
 
-// signed reports whether a header is part of the string-to-sign.
-func signed(name string) bool {
-	return hasPrefix(name) && !isSignature(name)
-}
-
-func hasPrefix(name string) bool {
-	return len(name) > len(headerPrefix) && strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+// isOurs reports whether name is, to the letter, a header that Sign sets or
+// removes whatever the request had.
+func isOurs(name string) bool {
+	switch name {
+	case headerDate, headerAccessKeyID, headerInstanceName, headerContentMD5, headerSTSToken,
+		headerSignDate, headerSignRegion, headerSignatureV2, headerSignatureV4:
+		return true
+	}
+	return false
 }
 
 func isSignature(name string) bool {
 	return strings.EqualFold(name, headerSignatureV2) || strings.EqualFold(name, headerSignatureV4)
 }
 
-// compareFold compares two header names without regard to ASCII case.
+func hasPrefix(name string) bool {
+	return len(name) > len(headerPrefix) && strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+}
+
+// compareFold compares two names that begin with the prefix, without regard to
+// ASCII case.
 func compareFold(a, b string) int {
-	for i := range min(len(a), len(b)) {
+	for i := len(headerPrefix); i < min(len(a), len(b)); i++ {
 		if x, y := lower(a[i]), lower(b[i]); x != y {
 			return int(x) - int(y)
 		}
 	}
 	return len(a) - len(b)
+}
+
+// appendLower appends s in lower case; only ASCII letters have one.
+func appendLower(dst []byte, s string) []byte {
+	n := len(dst)
+	dst = append(dst, s...)
+	for i := n; i < len(dst); i++ {
+		dst[i] = lower(dst[i])
+	}
+	return dst
 }
 
 func lower(c byte) byte {

@@ -9,63 +9,93 @@ import (
 	"github.com/otsauth/otsauth"
 )
 
-// keyCache keeps the keyed HMAC states of the current credentials and, for the
-// requests that are still under way when they rotate, of those before.
-// Reading it takes no lock. The zero keyCache is empty.
-type keyCache struct{ current, previous atomic.Pointer[keys] }
+// keptSets is how many sets of credentials a keyCache keeps: the current one,
+// and those before it for the requests that are still under way.
+const keptSets = 3
 
-// keys are the HMAC states of one set of credentials.
-type keys struct {
-	id, secret string
-	v2         hmacPool
-	day        atomic.Pointer[dayKey]
-}
-
-// dayKey is the V4 key of one UTC day and region.
-type dayKey struct {
-	date, region string
-	key          string
-	hmacPool
-}
+// keyCache keeps what is derived from the last few sets of credentials, the
+// newest first. Reading it takes no lock. The zero keyCache is empty.
+type keyCache struct{ sets atomic.Pointer[[keptSets]*keys] }
 
 // of returns the keys of c, made at the first call with c.
 func (k *keyCache) of(c *otsauth.Credentials) *keys {
-	secret := c.AccessKeySecret.Reveal()
-	current := k.current.Load()
-	if current.match(c.AccessKeyID, secret) {
-		return current
+	for {
+		var before [keptSets]*keys
+		sets := k.sets.Load()
+		if sets != nil {
+			for _, set := range sets {
+				if set.match(c) {
+					return set
+				}
+			}
+			before = *sets
+		}
+		made := newKeys(c)
+		if k.sets.CompareAndSwap(sets, &[keptSets]*keys{made, before[0], before[1]}) {
+			return made
+		}
 	}
-	if previous := k.previous.Load(); previous.match(c.AccessKeyID, secret) {
-		return previous
-	}
-	made := &keys{id: c.AccessKeyID, secret: secret}
-	made.v2.make = func() hash.Hash { return newV2(secret) }
-	if k.current.CompareAndSwap(current, made) {
-		k.previous.Store(current)
-	}
-	return made
 }
 
-// match compares by ==, which is a pointer comparison as long as the cache of
-// credentials hands out the same set; there is nobody to learn from its time.
-func (k *keys) match(id, secret string) bool {
-	return k != nil && k.id == id && k.secret == secret
+// keys is what is derived from one set of credentials.
+type keys struct {
+	id     string
+	secret otsauth.Secret
+	v2     hmacPool
+	today  atomic.Pointer[dayKey]
+	given  *V4Key // set: the credentials are this key, and there is no secret
 }
 
-// v4 returns the key for a day and region, derived at the first call of the
-// day. Date and key travel together, so that a request signed across midnight
-// cannot carry the date of one day and the signature of the other.
-func (k *keys) v4(date, region string) *dayKey {
-	if day := k.day.Load(); day != nil && day.date == date && day.region == region {
-		return day
+func newKeys(c *otsauth.Credentials) *keys {
+	k := &keys{id: c.AccessKeyID, secret: c.AccessKeySecret}
+	k.v2.make = func() hash.Hash { return newV2(k.secret) }
+	if given, ok := parseV4Key(c); ok {
+		k.given = &given
+		k.today.Store(newDayKey(given.Date, given.Key))
 	}
-	day := newDayKey(date, region, deriveV4Key(k.secret, date, region))
-	k.day.Store(day)
-	return day
+	return k
 }
 
-func newDayKey(date, region, key string) *dayKey {
-	return &dayKey{date: date, region: region, key: key, hmacPool: hmacPool{make: func() hash.Hash { return newV4(key) }}}
+// match compares by ==, which looks at no byte as long as the cache of
+// credentials hands out the same set; nobody measures how long it takes.
+func (k *keys) match(c *otsauth.Credentials) bool {
+	return k != nil && k.id == c.AccessKeyID && k.secret.Reveal() == c.AccessKeySecret.Reveal()
+}
+
+// signing returns the V4 key that signs a request of the given day, and makes
+// it the one of the day. Date and key travel together, so that a request signed
+// across midnight cannot carry the date of one day and the key of the other.
+func (k *keys) signing(date, region string) *dayKey {
+	today := k.today.Load()
+	if k.given == nil && (today == nil || today.date != date) {
+		today = newDayKey(date, deriveV4Key(k.secret, date, region))
+		k.today.Store(today)
+	}
+	return today
+}
+
+// signed returns the V4 key that signed a request of the given day, which may
+// have been yesterday.
+func (k *keys) signed(date, region string) *dayKey {
+	if today := k.today.Load(); today != nil && (k.given != nil || today.date == date) {
+		return today
+	}
+	return newDayKey(date, deriveV4Key(k.secret, date, region))
+}
+
+// dayKey is the V4 key of one UTC day.
+type dayKey struct {
+	date     string // YYYYMMDD
+	request  hmacPool
+	response hmacPool
+}
+
+func newDayKey(date string, key otsauth.Secret) *dayKey {
+	return &dayKey{
+		date:     date,
+		request:  hmacPool{make: func() hash.Hash { return newV4(key) }},
+		response: hmacPool{make: func() hash.Hash { return newV2(key) }},
+	}
 }
 
 // hmacPool hands out HMAC states that are keyed already: setting up the key is
@@ -75,16 +105,10 @@ type hmacPool struct {
 	pool sync.Pool
 }
 
-// scratch is what one signature needs.
-type scratch struct {
-	mac  hash.Hash
-	text []byte
-	sum  [32]byte
-}
-
 func (p *hmacPool) get() *scratch {
 	if s, ok := p.pool.Get().(*scratch); ok {
 		s.mac.Reset()
+		s.text = s.text[:0]
 		return s
 	}
 	return &scratch{mac: p.make(), text: make([]byte, 0, 1024)}
@@ -92,12 +116,16 @@ func (p *hmacPool) get() *scratch {
 
 func (p *hmacPool) put(s *scratch) { p.pool.Put(s) }
 
-// sign returns base64(HMAC(text)).
-func (s *scratch) sign() string {
+// scratch is what one signature needs.
+type scratch struct {
+	mac  hash.Hash
+	text []byte
+	sum  [32]byte
+	code [44]byte // base64 of 32 bytes
+}
+
+// sign returns base64(HMAC(text)), which is good until the scratch is put back.
+func (s *scratch) sign() []byte {
 	_, _ = s.mac.Write(s.text)
-	var encoded [44]byte // base64 of 32 bytes
-	sum := s.mac.Sum(s.sum[:0])
-	n := base64.StdEncoding.EncodedLen(len(sum))
-	base64.StdEncoding.Encode(encoded[:n], sum)
-	return string(encoded[:n])
+	return base64.StdEncoding.AppendEncode(s.code[:0], s.mac.Sum(s.sum[:0]))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/md5" //nolint:gosec // x-ots-contentmd5 is the wire format
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -21,10 +22,7 @@ const (
 	V4 Version = 4 // HMAC-SHA256 with a key derived for a day and a region
 )
 
-const (
-	apiVersion = "2015-12-31"
-	dateLayout = "2006-01-02T15:04:05.000Z"
-)
+const apiVersion = "2015-12-31"
 
 // Options are the options of [New]. Nil means all defaults.
 type Options struct {
@@ -33,8 +31,13 @@ type Options struct {
 	// Region is the instance's region, as in "cn-hangzhou"; V4 needs it, V2
 	// does not take it.
 	Region string
-	// Now reads the clock that dates the requests. Nil: [time.Now].
+	// Now reads the clock that dates the requests; it must be safe for
+	// concurrent use. Set it where the date must be known, as in a test
+	// against recorded signatures. Nil: [time.Now].
 	Now func() time.Time
+	// Logger gets a warning when the learned clock skew changes. Nil: nothing
+	// is logged.
+	Logger *slog.Logger
 }
 
 // A Signer signs requests to one instance. It is safe for concurrent use.
@@ -44,6 +47,7 @@ type Signer struct {
 	instance    string
 	region      string // set: V4
 	now         func() time.Time
+	skew        skew
 	keys        keyCache
 }
 
@@ -64,13 +68,17 @@ func New(p otsauth.Provider, instance string, opts *Options) (*Signer, error) {
 		return nil, err
 	}
 	cache, given := p.(*otsauth.Cache)
+	if given && cache == nil {
+		return nil, &otsauth.ConfigError{Field: "provider", Problem: "is a nil *otsauth.Cache; pass one that NewCache made"}
+	}
 	s := &Signer{
 		credentials: otsauth.NewCache(p, nil),
-		ownsCache:   !given || cache == nil,
+		ownsCache:   !given,
 		instance:    instance,
 		region:      opts.Region,
 		now:         opts.Now,
 	}
+	s.skew.logger = opts.Logger
 	return s, nil
 }
 
@@ -79,13 +87,11 @@ func (o *Options) check() error {
 	case o.Version != 0 && o.Version != V2 && o.Version != V4:
 		return &otsauth.ConfigError{Field: "Version", Problem: fmt.Sprintf("is %d; it must be V2 or V4", o.Version)}
 	case o.Version == V4 && o.Region == "":
-		return &otsauth.ConfigError{Field: "Region", Problem: `is empty; V4 needs the instance's region, as in "cn-hangzhou"`}
+		return errNoRegion()
 	case o.Version == V2 && o.Region != "":
 		return &otsauth.ConfigError{Field: "Region", Problem: "is set, but V2 does not take one; leave Version at zero for V4"}
-	case strings.Trim(o.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-		return &otsauth.ConfigError{Field: "Region", Problem: fmt.Sprintf(`is %q; a region looks like "cn-hangzhou"`, o.Region)}
 	}
-	return nil
+	return checkRegion(o.Region)
 }
 
 // checkInstance accepts what the official Java SDK accepts: letters, digits,
@@ -98,47 +104,75 @@ func checkInstance(name string) error {
 		return &otsauth.ConfigError{Field: "instance name", Problem: "is longer than 255 characters"}
 	}
 	for i := range len(name) {
-		c := lower(name[i])
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+		if c := name[i]; !isAlphanumeric(c) && c != '-' && c != '_' {
 			return &otsauth.ConfigError{Field: "instance name", Problem: fmt.Sprintf(
-				"%q has %q at byte %d; only letters, digits, '-' and '_' are allowed", name, name[i], i+1)}
+				"%q has %q at byte %d; only letters, digits, '-' and '_' are allowed", name, c, i+1)}
 		}
 	}
 	return nil
 }
 
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
 // Sign signs req, whose path is "/" and the action's name, for sending with
-// body. It sets the x-ots- headers that the service requires, replaces those
-// and any signature that an earlier Sign or another SDK set, keeps all other
-// x-ots- headers, and signs what is then in the request. It does not read
-// req.Body, and changes nothing but req.Header; each attempt of a retry needs
-// a Sign of its own.
+// body. It does not read req.Body and changes nothing but req.Header. Each
+// attempt of a retry needs a Sign of its own.
 //
-// Sign returns the credentials it used, for [Signer.Invalidate] and
-// [Signer.VerifyResponse]. It blocks only while there are no valid credentials,
-// no longer than ctx allows. Its errors are those of [otsauth.Cache.Retrieve],
-// or a [*otsauth.ConfigError] for a request that cannot be signed: a query in
-// the URL, or an x-ots- header that is repeated or has a line end in it.
+// Sign sets the x-ots- headers that the service requires, and removes those
+// that an earlier Sign or another SDK set, whatever the case of their names:
+// date, AccessKey ID, instance, MD5, token and signatures. All other x-ots-
+// headers stay, and are signed as they stand: x-ots-apiversion, which is set
+// only if it is missing, optional ones, and those that nobody knows.
+//
+// It returns the credentials it used, for [Signer.Invalidate],
+// [Signer.LearnSkew] and [Signer.VerifyResponse]. It blocks only while there
+// are no valid credentials, no longer than ctx allows. Its errors are those of
+// [otsauth.Cache.Retrieve], or a [*otsauth.ConfigError] for a request that the
+// service would read in another way than it was signed: a path that is not an
+// action's, a query, or an x-ots- header that is repeated or has a line end in
+// its value. After an error req.Header is not fit to be sent.
 func (s *Signer) Sign(ctx context.Context, req *http.Request, body []byte) (otsauth.Credentials, error) {
-	switch {
-	case ctx == nil:
+	if ctx == nil {
 		return otsauth.Credentials{}, &otsauth.ConfigError{Field: "context", Problem: "is nil; pass the request's context"}
-	case req == nil || req.URL == nil:
-		return otsauth.Credentials{}, &otsauth.ConfigError{Field: "request", Problem: "or its URL is nil"}
-	case req.URL.RawQuery != "" || !strings.HasPrefix(req.URL.Path, "/"):
-		return otsauth.Credentials{}, &otsauth.ConfigError{Field: "request URL", Problem: `must end in "/" and the action, without a query, as in "https://my-instance.cn-hangzhou.ots.aliyuncs.com/GetRow"`}
+	}
+	if err := checkRequest(req); err != nil {
+		return otsauth.Credentials{}, err
 	}
 	now, creds, err := s.retrieve(ctx)
 	if err != nil {
 		return otsauth.Credentials{}, err
 	}
-	if req.Header == nil {
-		req.Header = make(http.Header, 10)
-	}
-	if err := s.sign(req, body, &creds, now); err != nil {
+	if err := s.sign(req, body, &creds, s.skew.correct(now)); err != nil {
 		return otsauth.Credentials{}, err
 	}
 	return creds, nil
+}
+
+func checkRequest(req *http.Request) error {
+	if req == nil || req.URL == nil {
+		return &otsauth.ConfigError{Field: "request", Problem: "or its URL is nil"}
+	}
+	u := req.URL
+	if u.RawQuery != "" || u.ForceQuery || u.Opaque != "" || !isAction(u.Path) {
+		return &otsauth.ConfigError{Field: "request URL", Problem: `must end in one "/" and the action, without a query, ` +
+			`as in "https://my-instance.cn-hangzhou.ots.aliyuncs.com/GetRow"; look for a "/" at the end of the endpoint`}
+	}
+	return nil
+}
+
+// isAction accepts "/GetRow" and, of the tunnel service, "/tunnel/create".
+func isAction(path string) bool {
+	last := byte('/')
+	for i := range len(path) {
+		c := path[i]
+		if (c == '/') != (i == 0) && (c != '/' || last == '/') && !isAlphanumeric(c) {
+			return false
+		}
+		last = c
+	}
+	return len(path) > 0 && path[0] == '/' && last != '/'
 }
 
 // retrieve reads the clock once, for the cache and for the date header.
@@ -152,77 +186,95 @@ func (s *Signer) retrieve(ctx context.Context) (time.Time, otsauth.Credentials, 
 	return now, creds, err
 }
 
-// sign sets the headers and the signature. All values share few allocations.
+// clock reads the uncorrected clock.
+func (s *Signer) clock() time.Time {
+	if s.now != nil {
+		return s.now()
+	}
+	return time.Now()
+}
+
+// sign sets the headers and the signature. Its values take two allocations:
+// one for their text, one for the slices that http.Header wants.
 func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials, now time.Time) error {
-	h := req.Header
-	values := make([]string, 9)
-	set := func(name, value string) {
-		values[0] = value
-		h[name], values = values[:1:1], values[1:]
-	}
-	now = now.UTC()
-	date, contentMD5 := dateAndMD5(now, body)
-	set(headerDate, date)
-	set(headerAPIVersion, apiVersion)
-	set(headerAccessKeyID, creds.AccessKeyID)
-	set(headerInstanceName, s.instance)
-	set(headerContentMD5, contentMD5)
-	if creds.SecurityToken.IsZero() {
-		delete(h, headerSTSToken)
-	} else {
-		set(headerSTSToken, creds.SecurityToken.Reveal())
-	}
-	delete(h, headerSignatureV2)
-	delete(h, headerSignatureV4)
-
 	keys := s.keys.of(creds)
-	pool, signatureHeader := &keys.v2, headerSignatureV2
+	if err := keys.given.usableIn(s.region); err != nil {
+		return err
+	}
+	if req.Header == nil {
+		req.Header = make(http.Header, 12)
+	}
+	var lines lineList
+	lines.collectOthers(req.Header)
+	w := headerWriter{header: req.Header, lines: &lines, values: make([]string, 10)}
+	w.text.Grow(len(dateLayout) + base64MD5 + base64SHA256)
+
+	// In the order of their names, so that there is nothing left to sort.
+	w.set(headerAccessKeyID, creds.AccessKeyID)
+	if !lines.has(headerAPIVersion) {
+		w.set(headerAPIVersion, apiVersion)
+	}
+	w.set(headerContentMD5, w.contentMD5(body))
+	date := w.date(now)
+	w.set(headerDate, date)
+	w.set(headerInstanceName, s.instance)
+	pool, signatureHeader, salt := &keys.v2, headerSignatureV2, ""
 	if s.region != "" {
-		day := keys.v4(dayOf(keys, now), s.region)
-		set(headerSignDate, day.date)
-		set(headerSignRegion, day.region)
-		pool, signatureHeader = &day.hmacPool, headerSignatureV4
+		day := keys.signing(date, s.region)
+		w.set(headerSignDate, day.date)
+		w.set(headerSignRegion, s.region)
+		pool, signatureHeader, salt = &day.request, headerSignatureV4, v4Salt
+		delete(req.Header, headerSignatureV2)
 	} else {
-		delete(h, headerSignDate)
-		delete(h, headerSignRegion)
+		delete(req.Header, headerSignDate)
+		delete(req.Header, headerSignRegion)
+		delete(req.Header, headerSignatureV4)
+	}
+	if creds.SecurityToken.IsZero() {
+		delete(req.Header, headerSTSToken)
+	} else {
+		w.set(headerSTSToken, creds.SecurityToken.Reveal())
 	}
 
-	var lines lineList
-	lines.collect(h)
 	sorted := lines.sorted()
 	if err := checkLines(sorted); err != nil {
 		return err
 	}
 	work := pool.get()
-	work.text = appendStringToSign(work.text[:0], method(req), req.URL.Path, sorted)
-	if s.region != "" {
-		work.text = append(work.text, v4Salt...)
-	}
-	set(signatureHeader, work.sign())
+	work.text = appendStringToSign(work.text, method(req), req.URL.Path, sorted)
+	work.text = append(work.text, salt...)
+	w.add(signatureHeader, w.string(work.sign()))
 	pool.put(work)
 	return nil
 }
 
-// dayOf returns the day of now, without formatting it again all day long.
-func dayOf(k *keys, now time.Time) string {
-	if day := k.day.Load(); day != nil {
-		var text [len(signDateLayout)]byte
-		if string(now.AppendFormat(text[:0], signDateLayout)) == day.date {
-			return day.date
-		}
+// Signature returns the signature of a request whose headers are complete and
+// signs nothing else: V4 if h has x-ots-signdate, else V2. It is for an SDK
+// that sets its headers itself. The error is a [*otsauth.ConfigError]: the
+// headers were made for another region or day than c can sign for.
+func (s *Signer) Signature(c otsauth.Credentials, method, path string, h http.Header) (string, error) {
+	keys := s.keys.of(&c)
+	if err := keys.given.usableIn(s.region); err != nil {
+		return "", err
 	}
-	return signDate(now)
-}
-
-// dateAndMD5 returns two header values that share one allocation.
-func dateAndMD5(now time.Time, body []byte) (date, contentMD5 string) {
-	sum := md5.Sum(body) //nolint:gosec // see the import
-	var text [64]byte
-	b := now.AppendFormat(text[:0], dateLayout)
-	n := len(b)
-	b = base64.StdEncoding.AppendEncode(b, sum[:])
-	both := string(b)
-	return both[:n], both[n:]
+	pool, salt := &keys.v2, ""
+	if date := h.Get(headerSignDate); date != "" {
+		day := keys.signed(date, s.region)
+		switch {
+		case h.Get(headerSignRegion) != s.region:
+			return "", &otsauth.ConfigError{Field: "x-ots-signregion", Problem: fmt.Sprintf("is %q; the Signer's Region is %q", h.Get(headerSignRegion), s.region)}
+		case day.date != date:
+			return "", &otsauth.ConfigError{Field: "x-ots-signdate", Problem: fmt.Sprintf("is %q; the V4Key is that of %q", date, day.date)}
+		}
+		pool, salt = &day.request, v4Salt
+	}
+	var lines lineList
+	lines.collect(h)
+	work := pool.get()
+	defer pool.put(work)
+	work.text = appendStringToSign(work.text, method, path, lines.sorted())
+	work.text = append(work.text, salt...)
+	return string(work.sign()), nil
 }
 
 // checkLines refuses what the service could read in another way than we signed it.
@@ -257,4 +309,14 @@ func (s *Signer) Close() error {
 		return s.credentials.Close()
 	}
 	return nil
+}
+
+// Format writes the instance and the version, for every verb: reading the
+// fields of a Signer in use by reflection would be a data race.
+func (s *Signer) Format(f fmt.State, _ rune) {
+	version := "V2"
+	if s.region != "" {
+		version = "V4, " + s.region
+	}
+	_, _ = fmt.Fprintf(f, "signer.Signer{%s, %s}", s.instance, version)
 }

@@ -1,0 +1,14 @@
+// Package otstest is a local Tablestore instance, and the Security Token
+// Service that issues tokens for it, for tests: it checks signatures, dates,
+// digests and tokens as strictly as the real service, and answers with the
+// service's own codes, messages and signatures.
+//
+// Start one with [NewServer]. Over a socket it is at [Server.URL] and
+// [Server.TLSURL]; through [Server.Transport] it answers in process, also in a
+// testing/synctest bubble where hours pass at once. [Server.Fail] makes
+// requests go wrong, [Server.Requests] tells why a request was refused, and
+// [TestProvider] checks an implementation of [otsauth.Provider].
+//
+// What the real service does in a few cases is not documented; the comments
+// in this package say "assumed" there, and [Options] can change it.
+package otstest

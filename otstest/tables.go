@@ -1,0 +1,101 @@
+package otstest
+
+import (
+	"net/http"
+	"regexp"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+const (
+	maxPrimaryKeys = 4
+
+	// neverExpires is the time to live of a table that keeps its data.
+	neverExpires = -1
+)
+
+// validName is the rule for tables and columns. (Source: the documentation's
+// naming conventions.)
+func validName(name string) bool {
+	return len(name) <= 255 && regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
+}
+
+func (s *Server) listTable(*otspb.ListTableRequest) (proto.Message, *refusal) {
+	return &otspb.ListTableResponse{TableNames: s.store.names()}, nil
+}
+
+func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *refusal) {
+	meta, options := req.GetTableMeta(), req.GetTableOptions()
+	if refused := checkMeta(meta); refused != nil {
+		return nil, refused
+	}
+	if refused := checkOptions(options); refused != nil {
+		return nil, refused
+	}
+	if cu := req.GetReservedThroughput().GetCapacityUnit(); cu.GetRead() < 0 || cu.GetWrite() < 0 {
+		return nil, invalid("Invalid Capacity Unit:%d . Capacity Unit must be nonnegative.", min(cu.GetRead(), cu.GetWrite()))
+	}
+	if !s.store.add(&table{meta: meta, options: options}) {
+		return nil, refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table %q", meta.GetTableName())
+	}
+	return &otspb.CreateTableResponse{}, nil
+}
+
+func checkMeta(meta *otspb.TableMeta) *refusal {
+	if name := meta.GetTableName(); !validName(name) {
+		return invalid("Invalid table name: '%s'.", name)
+	}
+	if n := len(meta.GetPrimaryKey()); n < 1 || n > maxPrimaryKeys {
+		return invalid("The number of primary key columns must be in range: [1, %d].", maxPrimaryKeys)
+	}
+	seen, automatic := map[string]bool{}, 0
+	for i, column := range meta.GetPrimaryKey() {
+		name := column.GetName()
+		switch {
+		case !validName(name):
+			return invalid("Invalid column name: '%s'.", name)
+		case seen[name]:
+			return invalid("Duplicated primary key name: '%s'.", name)
+		}
+		seen[name] = true
+		if column.Option == nil {
+			continue
+		}
+		automatic++
+		switch {
+		case i == 0:
+			return invalid("First primary key can't be auto increment, table: %s.", meta.GetTableName())
+		case column.GetType() != otspb.PrimaryKeyType_INTEGER:
+			return invalid("AUTO_INCREMENT primary key must be integer.")
+		case automatic > 1:
+			return invalid("AUTO_INCREMENT primary key count must <= 1.")
+		}
+	}
+	for _, column := range meta.GetDefinedColumn() {
+		name := column.GetName()
+		if !validName(name) {
+			return invalid("Invalid column name: '%s'.", name)
+		}
+		if seen[name] {
+			return invalid("Duplicated attribute column name with primary key column: %s.", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func checkOptions(options *otspb.TableOptions) *refusal {
+	switch {
+	case options == nil || options.TimeToLive == nil:
+		return invalid("Time-to-live is missing while creating table.")
+	case options.MaxVersions == nil:
+		return invalid("MaxVersions is missing while creating table.")
+	case options.GetTimeToLive() == 0 || options.GetTimeToLive() < neverExpires:
+		return invalid("TimeToLive cannot be 0 or less than -1.")
+	case options.GetMaxVersions() <= 0:
+		return invalid("The maximum versions cannot be less than or equal to 0")
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package otstest
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // an answer is signed with HMAC-SHA1
+	"net/http"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+const (
+	codeAuthFailed       = "OTSAuthFailed"
+	codeParameterInvalid = "OTSParameterInvalid"
+
+	answerDateLayout = "2006-01-02T15:04:05.000Z"
+)
+
+// action does what a verified request asks for.
+type action func(s *Server, body []byte) (proto.Message, *refusal)
+
+// actions are the operations that the server knows, by name.
+func actions() map[string]action {
+	return map[string]action{
+		"ListTable":   decoded((*Server).listTable),
+		"CreateTable": decoded((*Server).createTable),
+		"PutRow":      decoded((*Server).putRow),
+		"GetRow":      decoded((*Server).getRow),
+	}
+}
+
+// decoded makes an action of a method that takes the decoded request.
+func decoded[T any, M interface {
+	*T
+	proto.Message
+}](do func(*Server, M) (proto.Message, *refusal),
+) action {
+	return func(s *Server, body []byte) (proto.Message, *refusal) {
+		request := M(new(T))
+		if err := proto.Unmarshal(body, request); err != nil {
+			return nil, refuse(http.StatusBadRequest, codeParameterInvalid, "Failed to parse the ProtoBuf message.", "%v", err)
+		}
+		return do(s, request)
+	}
+}
+
+// serveTablestore verifies a request, does it, and signs the answer.
+func (s *Server) serveTablestore(ctx context.Context, r *inbound) *answer {
+	seen := Request{Action: r.action(), AccessKeyID: r.header.Get("x-ots-accesskeyid"), RequestID: newRequestID()}
+	defer func() { s.record(seen, false) }()
+
+	fault := s.nextFault(false, r.action())
+	if !fault.wait(ctx) || fault.Reset {
+		seen.Reason = "the connection was cut before the request was looked at"
+		return &answer{reset: true}
+	}
+	message, refused := s.do(r, &fault)
+	seen.StringToSign = maskToken(r)
+	if fault.ResetAfter {
+		seen.Reason = "the connection was cut after the request was done"
+		return &answer{reset: true}
+	}
+	if fault.PlainBody != "" {
+		seen.StatusCode, seen.Reason = fault.StatusCode, "a plain answer was planned"
+		return &answer{status: fault.StatusCode, header: http.Header{"Content-Type": {"text/html"}}, body: []byte(fault.PlainBody)}
+	}
+	status := http.StatusOK
+	if refused != nil {
+		status, seen.Code, seen.Message, seen.Reason = refused.StatusCode, refused.Code, refused.Message, refused.reason
+		message = &otspb.Error{Code: proto.String(refused.Code), Message: proto.String(refused.Message)}
+	}
+	seen.StatusCode = status
+	body, err := proto.Marshal(message)
+	if err != nil { // no action returns a message without its required fields
+		seen.StatusCode, seen.Reason = http.StatusInternalServerError, err.Error()
+		return &answer{status: http.StatusInternalServerError, header: http.Header{}}
+	}
+	return s.sign(r, &answer{status: status, body: body, cut: fault.Truncate}, seen.RequestID, &fault)
+}
+
+// do verifies a request, and does it unless a fault says otherwise.
+func (s *Server) do(r *inbound, fault *Fault) (proto.Message, *refusal) {
+	if len(r.body) > maxBody {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "OTSRequestBodyTooLarge", "The size of POST data is too large.", "the body is larger than %d bytes", maxBody)
+	}
+	if refused := s.verify(r); refused != nil {
+		return nil, refused
+	}
+	if fault.StatusCode != 0 {
+		return nil, refuse(fault.StatusCode, fault.Code, fault.Message, "a fault was planned")
+	}
+	return actions()[r.action()](s, r.body)
+}
+
+// sign sets the headers of an answer. An answer to an unknown key, or to one
+// that is refused, is not signed; the official clients expect no more.
+func (s *Server) sign(r *inbound, a *answer, requestID string, fault *Fault) *answer {
+	a.header = http.Header{}
+	a.header.Set("x-ots-requestid", requestID)
+	a.header.Set("x-ots-date", s.opts.Now().Add(fault.ClockOffset).UTC().Format(answerDateLayout))
+	a.header.Set("x-ots-contenttype", "protocol buffer")
+	a.header.Set("x-ots-contentmd5", md5Of(a.body))
+	if fault.WrongMD5 {
+		a.header.Set("x-ots-contentmd5", md5Of(append(a.body, 'x')))
+	}
+	if r.key != nil && r.key.valid(s.opts.Now()) {
+		signAnswer(a.header, r)
+	}
+	if fault.WrongSignature && r.key != nil {
+		a.header.Set("Authorization", "OTS "+r.key.AccessKeyID+":"+sum(sha1.New, "another key", r.path))
+	}
+	return a
+}
+
+// maskToken returns the string-to-sign without the security token.
+func maskToken(r *inbound) string {
+	if token := r.header.Get("x-ots-ststoken"); token != "" {
+		return strings.ReplaceAll(r.stringToSign, token, "[redacted]")
+	}
+	return r.stringToSign
+}
