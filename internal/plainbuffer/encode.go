@@ -5,23 +5,8 @@ import (
 	"slices"
 )
 
-// The tags. (Source: the official SDKs' writers; the documentation's grammar
-// does not match their bytes.)
-const (
-	header = 0x75
-
-	tagPrimaryKey   = 0x01
-	tagColumns      = 0x02
-	tagCell         = 0x03
-	tagName         = 0x04
-	tagValue        = 0x05
-	tagOp           = 0x06
-	tagTimestamp    = 0x07
-	tagDeleteRow    = 0x08
-	tagRowChecksum  = 0x09
-	tagCellChecksum = 0x0A
-	tagExtension    = 0x0B
-)
+// header begins every buffer.
+const header = 0x75
 
 // Op is what a cell does to its column; 0 puts the value.
 type Op byte
@@ -44,11 +29,13 @@ type Cell struct {
 	Timestamp    int64 // milliseconds
 }
 
-// A Row is a row, a primary key, or a change of a row.
+// A Row is a row, a primary key, or a change of a row. It has at least one
+// cell.
 type Row struct {
 	PrimaryKey []Cell
 	Columns    []Cell
-	Deleted    bool // the row carries the delete marker
+	Deleted    bool   // the row carries the delete marker
+	Extension  string // of stream records, as it is on the wire
 }
 
 // Append appends a buffer of rows to dst: a header, then each row.
@@ -72,53 +59,60 @@ func Size(rows ...*Row) int {
 
 // AppendRow appends one row without a header.
 func AppendRow(dst []byte, r *Row) []byte {
-	var crc, cellCRC byte
-	dst = append(dst, tagPrimaryKey)
-	for i := range r.PrimaryKey {
-		dst, cellCRC = appendCell(dst, &r.PrimaryKey[i])
-		crc = crcByte(crc, cellCRC)
-	}
-	if len(r.Columns) > 0 {
-		dst = append(dst, tagColumns)
-		for i := range r.Columns {
-			dst, cellCRC = appendCell(dst, &r.Columns[i])
-			crc = crcByte(crc, cellCRC)
-		}
-	}
+	dst, crc := appendCells(dst, TagPrimaryKey, r.PrimaryKey, 0)
+	dst, crc = appendCells(dst, TagColumns, r.Columns, crc)
+	marker := byte(0)
 	if r.Deleted {
-		dst = append(dst, tagDeleteRow)
-		crc = crcByte(crc, 1)
-	} else {
-		crc = crcByte(crc, 0)
+		dst = append(dst, byte(TagDeleteRow))
+		marker = 1
 	}
-	return append(dst, tagRowChecksum, crc)
+	if r.Extension != "" { // not summed up
+		dst = append(dst, byte(TagExtension))
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(r.Extension))) //nolint:gosec // bounded by the request size
+		dst = append(dst, r.Extension...)
+	}
+	return append(dst, byte(TagRowChecksum), crcByte(crc, marker))
+}
+
+// appendCells appends cells behind their tag, and adds their checksums to crc.
+func appendCells(dst []byte, tag Tag, cells []Cell, crc byte) ([]byte, byte) {
+	if len(cells) == 0 {
+		return dst, crc
+	}
+	dst = append(dst, byte(tag))
+	for i := range cells {
+		var sum byte
+		dst, sum = appendCell(dst, &cells[i])
+		crc = crcByte(crc, sum)
+	}
+	return dst, crc
 }
 
 // appendCell appends one cell and returns its checksum.
 func appendCell(dst []byte, c *Cell) ([]byte, byte) {
-	dst = append(dst, tagCell, tagName)
+	dst = append(dst, byte(TagCell), byte(TagName))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(c.Name))) //nolint:gosec // bounded by the request size
 	dst = append(dst, c.Name...)
 	crc := crcBytes(0, c.Name)
 	if !c.Absent {
-		dst = append(dst, tagValue)
+		dst = append(dst, byte(TagValue))
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.Value.size())) //nolint:gosec // bounded by the request size
 		begin := len(dst)
 		dst = AppendValue(dst, c.Value)
 		crc = crcBytes(crc, dst[begin:])
 	}
 	if c.Op != Put {
-		dst = append(dst, tagOp, byte(c.Op))
+		dst = append(dst, byte(TagOp), byte(c.Op))
 	}
 	if c.HasTimestamp {
-		dst = append(dst, tagTimestamp)
+		dst = append(dst, byte(TagTimestamp))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(c.Timestamp)) //nolint:gosec // the same 64 bits
 		crc = crcBytes(crc, dst[len(dst)-8:])
 	}
 	if c.Op != Put { // summed up after the timestamp, though written before it
 		crc = crcByte(crc, byte(c.Op))
 	}
-	return append(dst, tagCellChecksum, crc), crc
+	return append(dst, byte(TagCellChecksum), crc), crc
 }
 
 // AppendValue appends a value without its outer length, as filters carry it.
@@ -137,18 +131,20 @@ func AppendValue(dst []byte, v Value) []byte {
 }
 
 func (r *Row) size() int {
-	size := 1 + 2 // tag, checksum
-	for i := range r.PrimaryKey {
-		size += r.PrimaryKey[i].size()
-	}
-	if len(r.Columns) > 0 {
-		size++
-	}
-	for i := range r.Columns {
-		size += r.Columns[i].size()
+	size := 2 // checksum
+	for _, cells := range [...][]Cell{r.PrimaryKey, r.Columns} {
+		if len(cells) > 0 {
+			size++
+		}
+		for i := range cells {
+			size += cells[i].size()
+		}
 	}
 	if r.Deleted {
 		size++
+	}
+	if r.Extension != "" {
+		size += 1 + 4 + len(r.Extension)
 	}
 	return size
 }
