@@ -122,7 +122,7 @@ func AppendValue(dst []byte, v Value) []byte {
 	case Integer, Double:
 		dst = binary.LittleEndian.AppendUint64(dst, v.num)
 	case Boolean:
-		dst = append(dst, byte(v.num))
+		dst = append(dst, byte(v.num)) //nolint:gosec // 0 or 1
 	case String, Blob:
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(v.text))) //nolint:gosec // bounded by the request size
 		dst = append(dst, v.text...)
