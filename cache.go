@@ -117,7 +117,8 @@ type Cache struct {
 	timer    *time.Timer        // starts the next background fetch; nil: none is planned
 	plan     uint64             // counts the timers, so that a stopped one that fired all the same is known
 	closed   bool
-	failures int
+	failures int         // failed fetches in a row
+	expired  int         // those of them with nothing valid left
 	retryAt  time.Time   // no fetch before, when nothing valid is left
 	rejected Credentials // what Invalidate threw away last
 	stats    Stats
@@ -358,7 +359,7 @@ func (c *Cache) storeLocked(creds Credentials, now time.Time) {
 	}
 	s.check.Store(min(due.UnixNano(), s.expires))
 	c.current.Store(s)
-	c.failures, c.retryAt, c.stats.LastErr = 0, time.Time{}, nil
+	c.failures, c.expired, c.retryAt, c.stats.LastErr = 0, 0, time.Time{}, nil
 	c.stats.Refreshes++
 	c.startTimerLocked(due, now)
 }
@@ -370,17 +371,16 @@ func (c *Cache) failLocked(err error, now time.Time) {
 	c.stats.Failures++
 	c.stats.LastErr = err
 	s := c.current.Load()
-	var remaining time.Duration
-	if s != nil {
-		remaining = time.Duration(s.expires - now.UnixNano())
-	}
-	c.retryAt = now.Add(backoff(c.failures, remaining, jitter()))
-	if remaining > 0 {
-		s.check.Store(min(c.retryAt.UnixNano(), s.expires))
-		c.startTimerLocked(c.retryAt, now)
-	} else {
+	if s == nil || now.UnixNano() >= s.expires {
+		c.expired++
+		c.retryAt = now.Add(backoff(c.expired, 0, jitter()))
 		c.stats.Next = c.retryAt
+		return
 	}
+	remaining := time.Duration(s.expires - now.UnixNano())
+	c.retryAt = now.Add(backoff(c.failures, remaining, jitter()))
+	s.check.Store(min(c.retryAt.UnixNano(), s.expires))
+	c.startTimerLocked(c.retryAt, now)
 }
 
 // startTimerLocked plans a background fetch, unless there is nothing to wait for.

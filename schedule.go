@@ -60,8 +60,9 @@ func askAgainAt(now, expires time.Time) time.Time {
 //
 // remaining is how long the current set is still good: no wait is longer than
 // half of it (but for the first second), so that there is always one more
-// attempt. With nothing good left the longest wait is 10 s: callers are
-// failing, and a minute after the source is back would be a minute too much.
+// attempt. With nothing good left (remaining is 0) the longest wait is 10 s, and
+// failures counts from there: callers are failing, and a minute after the
+// source is back would be a minute too much.
 func backoff(failures int, remaining time.Duration, share float64) time.Duration {
 	limit := maxBackoffExpired
 	if remaining > 0 {

@@ -30,7 +30,7 @@ type inbound struct {
 	header http.Header
 	body   []byte
 
-	key          *accessKey // nil: unknown
+	key          *accessKey // nil: unknown, or refused
 	stringToSign string
 }
 
@@ -113,7 +113,6 @@ func (s *Server) checkKey(r *inbound) *refusal {
 	case token != key.SecurityToken.Reveal():
 		return &refusal{s.opts.ExpiredToken, fmt.Sprintf("x-ots-ststoken is not the token of %q", id)}
 	}
-	r.key = &key
 	now := s.opts.Now()
 	switch {
 	case key.revoked:
@@ -121,6 +120,7 @@ func (s *Server) checkKey(r *inbound) *refusal {
 	case !key.valid(now):
 		return &refusal{s.opts.ExpiredToken, fmt.Sprintf("the token of %q expired %s before", id, now.Sub(key.Expires))}
 	}
+	r.key = &key
 	return nil
 }
 

@@ -47,35 +47,39 @@ func (k Kind) String() string {
 	return "VT_UNKNOWN"
 }
 
-// A Value is one immutable typed value. The zero Value is the integer 0.
+// A Value is one immutable typed value. The zero Value is none.
 type Value struct {
 	kind Kind
+	set  bool   // not the zero Value
 	num  uint64 // Integer, Double's bits, Boolean
 	text string // String, Blob
 }
 
 // IntValue returns an Integer.
-func IntValue(v int64) Value { return Value{kind: Integer, num: uint64(v)} } //nolint:gosec // the same 64 bits
+func IntValue(v int64) Value { return Value{set: true, kind: Integer, num: uint64(v)} } //nolint:gosec // the same 64 bits
 
 // DoubleValue returns a Double.
-func DoubleValue(v float64) Value { return Value{kind: Double, num: math.Float64bits(v)} }
+func DoubleValue(v float64) Value { return Value{set: true, kind: Double, num: math.Float64bits(v)} }
 
 // BoolValue returns a Boolean.
 func BoolValue(v bool) Value {
 	if v {
-		return Value{kind: Boolean, num: 1}
+		return Value{set: true, kind: Boolean, num: 1}
 	}
-	return Value{kind: Boolean}
+	return Value{set: true, kind: Boolean}
 }
 
 // StringValue returns a String.
-func StringValue(v string) Value { return Value{kind: String, text: v} }
+func StringValue(v string) Value { return Value{set: true, kind: String, text: v} }
 
 // BlobValue returns a Blob of v's bytes.
-func BlobValue(v string) Value { return Value{kind: Blob, text: v} }
+func BlobValue(v string) Value { return Value{set: true, kind: Blob, text: v} }
 
 // MarkValue returns a value that has no payload: Null, InfMin, InfMax, AutoIncrement.
-func MarkValue(k Kind) Value { return Value{kind: k} }
+func MarkValue(k Kind) Value { return Value{set: true, kind: k} }
+
+// IsZero reports whether v is the zero Value.
+func (v Value) IsZero() bool { return !v.set }
 
 // Kind returns the value's kind.
 func (v Value) Kind() Kind { return v.kind }

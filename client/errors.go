@@ -1,0 +1,146 @@
+package client
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Code is one of the service's error codes. It is an error only so that
+// errors.Is can compare with it; do not return one, it says too little.
+type Code string
+
+// Error returns the code.
+func (c Code) Error() string { return string(c) }
+
+// The codes that callers and retry policies ask for. (Source: the
+// documentation's error code page; CodeNotEnoughCapacityUnit and
+// CodeOperationThrottled are those that the official SDKs retry.)
+const (
+	CodeAuthFailed            Code = "OTSAuthFailed"
+	CodeNoPermissionAccess    Code = "OTSNoPermissionAccess"
+	CodeParameterInvalid      Code = "OTSParameterInvalid"
+	CodeInvalidPK             Code = "OTSInvalidPK"
+	CodeObjectNotExist        Code = "OTSObjectNotExist"
+	CodeObjectAlreadyExist    Code = "OTSObjectAlreadyExist"
+	CodeTableNotReady         Code = "OTSTableNotReady"
+	CodeConditionCheckFail    Code = "OTSConditionCheckFail"
+	CodeRowOperationConflict  Code = "OTSRowOperationConflict"
+	CodeNotEnoughCapacityUnit Code = "OTSNotEnoughCapacityUnit"
+	CodeOperationThrottled    Code = "OTSOperationThrottled"
+	CodeQuotaExhausted        Code = "OTSQuotaExhausted"
+	CodePartitionUnavailable  Code = "OTSPartitionUnavailable"
+	CodeServerBusy            Code = "OTSServerBusy"
+	CodeServerUnavailable     Code = "OTSServerUnavailable"
+	CodeInternalServerError   Code = "OTSInternalServerError"
+	CodeTimeout               Code = "OTSTimeout"
+)
+
+// An Error is a call that failed. If the service answered with an error, Code
+// and Message are the service's, and errors.Is compares with a [Code]; else Err
+// is the cause: the network's error, a [*signer.ResponseError], what the
+// credentials' provider returned, or the context's error.
+type Error struct {
+	// Action is the Tablestore action, such as "GetRow".
+	Action string
+	// Code and Message are the service's; empty if it did not answer, or a
+	// proxy answered in its place.
+	Code    Code
+	Message string
+	// RequestID is the service's name of the last attempt; support asks for it.
+	RequestID string
+	// Hint is the next step in words, or "".
+	Hint string
+	// StatusCode is the HTTP status; 0 without an answer.
+	StatusCode int
+	// Attempts is how many requests were sent.
+	Attempts int
+	// Err is the cause of an error that the service did not answer, or nil.
+	Err error
+}
+
+// Error returns all fields in one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "client: %s: ", e.Action)
+	switch {
+	case e.Err != nil:
+		b.WriteString(e.Err.Error())
+	case e.Code == "":
+		fmt.Fprintf(&b, "HTTP %d without an error of Tablestore's", e.StatusCode)
+	default:
+		fmt.Fprintf(&b, "%s: %s (HTTP %d)", e.Code, e.Message, e.StatusCode)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, ", request %s", e.RequestID)
+	}
+	if e.Attempts != 1 {
+		fmt.Fprintf(&b, ", %d attempts", e.Attempts)
+	}
+	if e.Hint != "" {
+		b.WriteString("; " + e.Hint)
+	}
+	return b.String()
+}
+
+// Is reports whether target is the error's code.
+func (e *Error) Is(target error) bool {
+	code, ok := target.(Code) //nolint:errorlint // Is must not unwrap its target
+	return ok && e.Code != "" && code == e.Code
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// hint is the next step for an answer of the service, or "".
+func hint(code Code, message string, status int) string {
+	for _, h := range []struct {
+		code     Code
+		contains string
+		hint     string
+	}{
+		{CodeAuthFailed, "Signature mismatch", "check that the AccessKey secret belongs to the AccessKey ID, and that no proxy changes x-ots- headers"},
+		{CodeAuthFailed, "AccessKeyID does not exist", "check the AccessKey ID; a temporary one (STS.…) also needs its security token"},
+		{CodeAuthFailed, "is disabled", "enable the AccessKey or the account in the RAM console"},
+		{CodeAuthFailed, "system time", "set this machine's clock: the service accepts 15 minutes' difference"},
+		{CodeAuthFailed, "instance is not found", "check the instance name and that the endpoint is in its region"},
+		{CodeAuthFailed, "MD5", "something changed the body on its way; look for a proxy"},
+		{CodeAuthFailed, "privilege", "use a key of the account that owns the instance, or grant the RAM user access"},
+		{CodeAuthFailed, "ACL", "allow this network in the instance's access control list"},
+		{CodeAuthFailed, "VPC", "use the VPC endpoint from inside the VPC that the instance is bound to"},
+		{CodeAuthFailed, "token", "the temporary credentials were refused twice; check that their provider renews them"},
+		{CodeNoPermissionAccess, "", "grant the RAM user or role the action and table in a policy"},
+		{CodeObjectNotExist, "", "create the table, or check its name"},
+		{CodeTableNotReady, "", "a new table needs a few seconds; try again"},
+		{CodeInvalidPK, "", "give all primary key columns of the table, in the table's order, with the table's types"},
+		{CodeConditionCheckFail, "", "read the row again and decide anew"},
+		{CodeParameterInvalid, "Missing header", "a proxy between this machine and Tablestore removes headers"},
+	} {
+		if h.code == code && strings.Contains(message, h.contains) {
+			return h.hint
+		}
+	}
+	if code == "" && status != 0 {
+		return "the answer is not Tablestore's; check the endpoint and the proxy"
+	}
+	return ""
+}
+
+// rejectsToken reports whether an answer to a request with a security token
+// says that new credentials could help. Public documents do not say what an
+// expired token answers, so every refused authentication counts but those whose
+// message names something that a new token cannot mend.
+func rejectsToken(e *Error) bool {
+	message := strings.ToLower(e.Message)
+	switch e.Code {
+	case CodeAuthFailed:
+		for _, other := range []string{"instance", "privilege", "md5", "system time", "acl", "vpc", "disabled"} {
+			if strings.Contains(message, other) {
+				return false
+			}
+		}
+		return true
+	case CodeNoPermissionAccess:
+		return strings.Contains(message, "token")
+	}
+	return false
+}

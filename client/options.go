@@ -1,0 +1,103 @@
+package client
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/otsauth/otsauth"
+)
+
+const (
+	defaultTimeout        = 50 * time.Second
+	defaultMaxConnections = 50
+	defaultUserAgent      = "otsauth-go"
+
+	connectTimeout  = 15 * time.Second
+	idleConnTimeout = 60 * time.Second
+)
+
+// Options are the options of [New]. Nil means all defaults, which are those of
+// the reference client, the official Python SDK.
+type Options struct {
+	// Timeout bounds one attempt, from connecting to the last byte of the
+	// answer. The context of a call bounds the call, with all its attempts.
+	// Zero or less: 50 seconds.
+	Timeout time.Duration
+	// MaxConnections bounds the connections, in use or idle; a request that
+	// finds none free waits. All are kept alive. Zero or less: 50.
+	MaxConnections int
+	// Logger gets a debug record for each attempt and an error record for each
+	// call that fails; never a key, a token or a body. Nil: nothing is logged.
+	Logger *slog.Logger
+	// Retry decides which failed attempts are repeated. Nil: [DefaultRetryPolicy].
+	Retry RetryPolicy
+	// TLSMinVersion and TLSMaxVersion bound the version of TLS, as in
+	// [crypto/tls.Config]. Zero: 1.2, and the newest.
+	TLSMinVersion, TLSMaxVersion uint16
+	// Region is the instance's region, as in "cn-hangzhou". If it is set
+	// requests are signed with V4, else with V2.
+	Region string
+	// Transport sends the requests; MaxConnections, TLSMinVersion and
+	// TLSMaxVersion are then its business. It must not follow redirects. Nil: a
+	// transport of the client's own, which honours HTTPS_PROXY.
+	Transport http.RoundTripper
+	// UserAgent is sent with each request. Empty: "otsauth-go".
+	UserAgent string
+	// InsecureHTTP allows an http:// endpoint that is not on loopback. Set it
+	// only inside a VPC: the network then sees tokens and data.
+	InsecureHTTP bool
+	// InsecureSkipResponseCheck accepts answers that the service did not sign.
+	// Set it only for a stand-in of Tablestore that cannot sign.
+	InsecureSkipResponseCheck bool
+}
+
+// withDefaults returns a copy with every zero field filled in.
+func (o *Options) withDefaults() (Options, error) {
+	var filled Options
+	if o != nil {
+		filled = *o
+	}
+	if filled.Timeout <= 0 {
+		filled.Timeout = defaultTimeout
+	}
+	if filled.MaxConnections <= 0 {
+		filled.MaxConnections = defaultMaxConnections
+	}
+	if filled.Logger == nil {
+		filled.Logger = slog.New(slog.DiscardHandler)
+	}
+	if filled.Retry == nil {
+		filled.Retry = DefaultRetryPolicy{}
+	}
+	if filled.TLSMinVersion == 0 {
+		filled.TLSMinVersion = tls.VersionTLS12
+	}
+	if filled.TLSMaxVersion != 0 && filled.TLSMaxVersion < filled.TLSMinVersion {
+		return filled, &otsauth.ConfigError{Field: "TLSMaxVersion", Problem: "is lower than TLSMinVersion"}
+	}
+	if filled.UserAgent == "" {
+		filled.UserAgent = defaultUserAgent
+	}
+	if filled.Transport == nil {
+		filled.Transport = filled.newTransport()
+	}
+	return filled, nil
+}
+
+// newTransport returns the client's own transport: HTTP/1.1, as all official
+// SDKs speak, with as many idle connections as there may be at all.
+func (o *Options) newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion}, //nolint:gosec // the default is 1.2; a lower one is the caller's wish
+		TLSHandshakeTimeout: connectTimeout,
+		MaxConnsPerHost:     o.MaxConnections,
+		MaxIdleConnsPerHost: o.MaxConnections,
+		IdleConnTimeout:     idleConnTimeout,
+		DisableCompression:  true, // bodies are checked byte for byte
+	}
+}

@@ -1,0 +1,146 @@
+package client
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// The figures of the reference client. (Source: the official Python SDK, retry.py.)
+const (
+	maxRetries       = 20
+	maxRetryDelay    = 3 * time.Second
+	baseDelay        = 200 * time.Millisecond
+	baseDelayBusy    = 500 * time.Millisecond
+	retryDelayFactor = 2
+)
+
+// An Attempt is one that failed, for a [RetryPolicy] to judge.
+type Attempt struct {
+	// Action is the Tablestore action, such as "GetRow".
+	Action string
+	// Number counts the attempts of this call that failed the same way: sent
+	// and failed, or not sent for want of credentials. The first is 1.
+	Number int
+	// Err is why it failed.
+	Err error
+	// Code, Message and StatusCode are those of the service's answer; zero if
+	// there was none.
+	Code       Code
+	Message    string
+	StatusCode int
+	// Executed says whether the service may have done what the request asks
+	// for without an answer having arrived: the connection broke or timed out
+	// after it had been made. An answer that is an error leaves it false.
+	Executed bool
+	// Temporary says of an attempt without an answer whether it can succeed
+	// later: credentials were not to be had just now, or the network failed.
+	Temporary bool
+	// Elapsed is the time since the call began.
+	Elapsed time.Duration
+}
+
+// A RetryPolicy decides whether a failed attempt is repeated, and after which
+// delay. The context of the call ends any delay. Implementations must be safe
+// for concurrent use. An answer that rejects a temporary token is not put to
+// the policy: the client repeats the request once, with new credentials.
+type RetryPolicy interface {
+	Next(a Attempt) (delay time.Duration, retry bool)
+}
+
+// DefaultRetryPolicy is the reference client's default. It repeats a request up
+// to 20 times: any action when the service is busy or throttles, or a row or
+// table is not ready; actions that only read also after a timeout, an internal
+// error, HTTP 500, 502 or 503, or a broken connection. Failing to get
+// credentials for a temporary reason, or to connect, counts like a busy
+// service: nothing was sent.
+//
+// The delay before the n-th retry is random between half and all of
+// min(3 s, b·2ⁿ⁻¹), where b is 500 ms when the service throttles, else 200 ms.
+type DefaultRetryPolicy struct{}
+
+// Next implements [RetryPolicy].
+func (DefaultRetryPolicy) Next(a Attempt) (time.Duration, bool) {
+	return retryDelay(a), shouldRetry(a, isRead(a.Action))
+}
+
+// WriteRetryPolicy is DefaultRetryPolicy that takes PutRow, UpdateRow,
+// DeleteRow and BatchWriteRow for repeatable as well. Use it if it does no harm
+// to do each write twice: a put is then the same put, but an increment counts
+// twice. (The reference client misspells UpdateRow and so never repeats it.)
+type WriteRetryPolicy struct{}
+
+// Next implements [RetryPolicy].
+func (WriteRetryPolicy) Next(a Attempt) (time.Duration, bool) {
+	return retryDelay(a), shouldRetry(a, isRead(a.Action) || isRowWrite(a.Action))
+}
+
+// NoRetryPolicy never repeats a request.
+type NoRetryPolicy struct{}
+
+// Next implements [RetryPolicy].
+func (NoRetryPolicy) Next(Attempt) (time.Duration, bool) { return 0, false }
+
+// NoDelayRetryPolicy is DefaultRetryPolicy without delays. While there are no
+// credentials to be had the client waits all the same until some can be.
+type NoDelayRetryPolicy struct{}
+
+// Next implements [RetryPolicy].
+func (NoDelayRetryPolicy) Next(a Attempt) (time.Duration, bool) {
+	return 0, shouldRetry(a, isRead(a.Action))
+}
+
+func isRead(action string) bool {
+	return slices.Contains([]string{"ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange"}, action)
+}
+
+func isRowWrite(action string) bool {
+	return slices.Contains([]string{"PutRow", "UpdateRow", "DeleteRow", "BatchWriteRow"}, action)
+}
+
+// shouldRetry holds the reference client's rules.
+func shouldRetry(a Attempt, repeatable bool) bool {
+	if a.Number > maxRetries {
+		return false
+	}
+	if a.StatusCode == 0 {
+		return a.Temporary && (repeatable || !a.Executed)
+	}
+	switch a.Code {
+	case CodeRowOperationConflict, CodeNotEnoughCapacityUnit, CodeTableNotReady, CodePartitionUnavailable,
+		CodeServerBusy, CodeOperationThrottled:
+		return true
+	case CodeQuotaExhausted:
+		return tooFrequent(a)
+	case CodeTimeout, CodeInternalServerError, CodeServerUnavailable:
+		return repeatable
+	}
+	switch a.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
+		return repeatable
+	}
+	return false
+}
+
+// retryDelay is the reference client's: exponential, the second half random.
+func retryDelay(a Attempt) time.Duration {
+	base := baseDelay
+	switch a.Code {
+	case CodeServerBusy, CodeNotEnoughCapacityUnit, CodeOperationThrottled:
+		base = baseDelayBusy
+	case CodeQuotaExhausted:
+		if tooFrequent(a) {
+			base = baseDelayBusy
+		}
+	}
+	limit := base
+	for n := 1; n < a.Number && limit < maxRetryDelay; n++ {
+		limit *= retryDelayFactor
+	}
+	limit = min(limit, maxRetryDelay)
+	return limit/2 + time.Duration(rand.Float64()*float64(limit/2)) //nolint:gosec // spreads load; nothing secret depends on it
+}
+
+// tooFrequent tells the quota that passes from those that do not.
+func tooFrequent(a Attempt) bool { return a.Message == "Too frequent table operations." }
