@@ -113,7 +113,7 @@ func (s *stsClient) call(ctx context.Context, action string, params url.Values, 
 	creds, err := temporaryCredentials(answer.Credentials.AccessKeyID, answer.Credentials.AccessKeySecret,
 		answer.Credentials.SecurityToken, answer.Credentials.Expiration)
 	if err != nil {
-		return Credentials{}, fmt.Errorf("%s (request %s): the answer's %w", action, clip(answer.RequestID, 100), err)
+		return Credentials{}, fmt.Errorf("%s (request %s): the answer cannot be used: %w", action, clip(answer.RequestID, 100), err)
 	}
 	return creds, nil
 }

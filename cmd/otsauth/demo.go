@@ -164,12 +164,14 @@ func (d *demo) makeTrouble(ctx context.Context, server *otstest.Server, cache *o
 	tally.outage(time.Since(began), time.Now().After(expires))
 	tally.note("STS is back")
 
-	pause(ctx, d.Duration/10)
-	for revoked := 0; revoked == 0 && ctx.Err() == nil; pause(ctx, time.Millisecond) {
-		if revoked = server.RevokeTokens(); revoked > 0 {
-			tally.revoked(revoked)
-			tally.note("the current token was revoked")
-		}
+	// The token to revoke is one that is in use: fresh, and in the cache.
+	for ctx.Err() == nil && time.Until(cache.Stats().Expires) < d.TokenLifetime/2 {
+		pause(ctx, time.Millisecond)
+	}
+	pause(ctx, d.TokenLifetime/10)
+	if ctx.Err() == nil {
+		tally.revoked(server.RevokeTokens())
+		tally.note("the current token was revoked")
 	}
 }
 
