@@ -331,9 +331,9 @@ func (c *Cache) fetch(ctx context.Context) (Credentials, error) {
 	event := RefreshEvent{Took: now.Sub(start), Err: err}
 	if err == nil {
 		event.Credentials = creds
-		c.storeLocked(creds, now)
+		c.storeLocked(creds, now) //nolint:contextcheck // the timer outlives the reader that starts it
 	} else {
-		c.failLocked(err, now)
+		c.failLocked(err, now) //nolint:contextcheck // the timer outlives the reader that starts it
 		err = c.refreshErrorLocked()
 	}
 	event.Failures, event.Next = c.failures, c.stats.Next

@@ -39,8 +39,8 @@ func (s *scripted) Retrieve(ctx context.Context) (otsauth.Credentials, error) {
 }
 
 var (
-	absent = fmt.Errorf("%w: test", otsauth.ErrNotConfigured)
-	broken = errors.New("configured but broken")
+	errAbsent = fmt.Errorf("%w: test", otsauth.ErrNotConfigured)
+	errBroken = errors.New("configured but broken")
 )
 
 func script(name string, outcomes ...error) *scripted {
@@ -48,7 +48,7 @@ func script(name string, outcomes ...error) *scripted {
 }
 
 func TestChainStaysWithTheFirstProviderThatSucceeds(t *testing.T) {
-	first, second, third := script("first", absent, nil), script("second", nil, broken, nil), script("third", nil)
+	first, second, third := script("first", errAbsent, nil), script("second", nil, errBroken, nil), script("third", nil)
 	c := otsauth.Chain(first, second, third)
 	creds, err := c.Retrieve(t.Context())
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestChainStaysWithTheFirstProviderThatSucceeds(t *testing.T) {
 
 	// It fails once: the chain neither falls to the third nor returns to the first.
 	_, err = c.Retrieve(t.Context())
-	require.ErrorIs(t, err, broken)
+	require.ErrorIs(t, err, errBroken)
 	creds, err = c.Retrieve(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "second", creds.AccessKeyID)
@@ -66,9 +66,9 @@ func TestChainStaysWithTheFirstProviderThatSucceeds(t *testing.T) {
 
 func TestChainStopsAtAProviderThatIsSetUpButBroken(t *testing.T) {
 	second := script("second", nil)
-	c := otsauth.Chain(script("absent", absent), script("first", broken, nil), second)
+	c := otsauth.Chain(script("absent", errAbsent), script("first", errBroken, nil), second)
 	_, err := c.Retrieve(t.Context())
-	require.ErrorIs(t, err, broken)
+	require.ErrorIs(t, err, errBroken)
 	require.NotErrorIs(t, err, otsauth.ErrNotConfigured, "an outer chain would move on")
 	require.ErrorContains(t, err, "first")
 	require.Zero(t, second.calls.Load(), "another identity was asked")
@@ -81,7 +81,7 @@ func TestChainStopsAtAProviderThatIsSetUpButBroken(t *testing.T) {
 
 // credentials-go's chain is stuck on its last member after one total failure.
 func TestChainStartsAnewAfterATotalFailure(t *testing.T) {
-	c := otsauth.Chain(script("first", absent, nil), script("second", absent))
+	c := otsauth.Chain(script("first", errAbsent, nil), script("second", errAbsent))
 	_, err := c.Retrieve(t.Context())
 	var ce *otsauth.ChainError
 	require.ErrorAs(t, err, &ce)
@@ -95,10 +95,10 @@ func TestChainStartsAnewAfterATotalFailure(t *testing.T) {
 }
 
 func TestConcurrentCallersShareOneWalk(t *testing.T) {
-	for name, outcome := range map[string]error{"that succeeds": nil, "that fails": broken} {
+	for name, outcome := range map[string]error{"that succeeds": nil, "that fails": errBroken} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				first, second := script("first", absent), script("second", outcome)
+				first, second := script("first", errAbsent), script("second", outcome)
 				first.takes, second.takes = time.Second, time.Second
 				c := otsauth.Chain(first, second)
 				var wg sync.WaitGroup
@@ -159,14 +159,14 @@ func TestAWalkEndsWhenNobodyWaitsForIt(t *testing.T) {
 
 func TestChainNamesProvidersThatDoNotNameThemselves(t *testing.T) {
 	c := otsauth.Chain(
-		otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, absent }),
+		otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, errAbsent }),
 		nil,
 	)
 	_, err := c.Retrieve(t.Context())
 	require.ErrorContains(t, err, "chain[1]: provider is nil")
 	require.NotErrorIs(t, err, otsauth.ErrNotConfigured)
 
-	_, err = otsauth.Chain(otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, broken })).Retrieve(t.Context())
+	_, err = otsauth.Chain(otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, errBroken })).Retrieve(t.Context())
 	require.ErrorContains(t, err, "chain[0] otsauth.ProviderFunc: configured but broken")
 }
 
@@ -176,7 +176,7 @@ func TestAnEmptyChainIsNotConfigured(t *testing.T) {
 }
 
 func TestChainsNest(t *testing.T) {
-	c := otsauth.Chain(otsauth.Chain(script("a", absent), script("b", absent)), script("c", nil))
+	c := otsauth.Chain(otsauth.Chain(script("a", errAbsent), script("b", errAbsent)), script("c", nil))
 	creds, err := c.Retrieve(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "chain/c", creds.Source)

@@ -3,7 +3,7 @@ package otsauth
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RPC signature 1.0 is defined with HMAC-SHA1
+	"crypto/sha1" // RPC signature 1.0 is defined with HMAC-SHA1
 	"encoding/base64"
 	"maps"
 	"net/url"

@@ -2,6 +2,7 @@ package otsauth
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func FuzzPercentEncode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		encoded := percentEncode(s)
 		for _, c := range []byte(encoded) {
-			if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~' || c == '%') {
+			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~%", rune(c)) {
 				t.Fatalf("%q encodes to %q", s, encoded)
 			}
 		}

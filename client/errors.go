@@ -84,7 +84,7 @@ func (e *Error) Error() string {
 
 // Is reports whether target is the error's code.
 func (e *Error) Is(target error) bool {
-	code, ok := target.(Code) //nolint:errorlint // Is must not unwrap its target
+	code, ok := target.(Code)
 	return ok && e.Code != "" && code == e.Code
 }
 

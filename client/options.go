@@ -93,7 +93,7 @@ func (o *Options) newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion}, //nolint:gosec // the default is 1.2; a lower one is the caller's wish
+		TLSClientConfig:     &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion},
 		TLSHandshakeTimeout: connectTimeout,
 		MaxConnsPerHost:     o.MaxConnections,
 		MaxIdleConnsPerHost: o.MaxConnections,

@@ -98,7 +98,7 @@ func (r *CreateTableRequest) message() (*otspb.CreateTableRequest, error) {
 		if column.Type < KeyInteger || column.Type > KeyBinary {
 			return nil, &otsauth.ConfigError{Field: "primary key column " + column.Name, Problem: "has no type; set KeyInteger, KeyString or KeyBinary"}
 		}
-		schema := &otspb.PrimaryKeySchema{Name: &column.Name, Type: otspb.PrimaryKeyType(column.Type).Enum()} //nolint:gosec // three values
+		schema := &otspb.PrimaryKeySchema{Name: &column.Name, Type: otspb.PrimaryKeyType(column.Type).Enum()}
 		if column.AutoIncrement {
 			schema.Option = otspb.PrimaryKeyOption_AUTO_INCREMENT.Enum()
 		}

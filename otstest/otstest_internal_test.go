@@ -73,18 +73,19 @@ func signV4(req *http.Request, c otsauth.Credentials, day, region string) {
 	req.Header.Set("x-ots-signaturev4", sum(sha256.New, v4Key(c.AccessKeySecret.Reveal(), day, region), text+"ots"))
 }
 
-// send returns the answer's status and its Error message.
-func send(t *testing.T, s *Server, req *http.Request) (*http.Response, *otspb.Error) {
+// send returns the answer's status and headers, and its Error message.
+func send(t *testing.T, s *Server, req *http.Request) (int, http.Header, *otspb.Error) {
 	t.Helper()
 	resp, err := s.Transport().RoundTrip(req)
 	require.NoError(t, err)
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	answer := &otspb.Error{}
 	if resp.StatusCode != http.StatusOK {
 		require.NoError(t, proto.Unmarshal(body, answer))
 	}
-	return resp, answer
+	return resp.StatusCode, resp.Header, answer
 }
 
 func TestRefusals(t *testing.T) {
@@ -155,20 +156,20 @@ func TestRefusals(t *testing.T) {
 			if c.change != nil {
 				c.change(req)
 			}
-			resp, answer := send(t, s, req)
-			require.Equal(t, c.status, resp.StatusCode, answer.GetMessage())
+			status, header, answer := send(t, s, req)
+			require.Equal(t, c.status, status, answer.GetMessage())
 			require.Equal(t, c.code, answer.GetCode())
 			require.Equal(t, c.message, answer.GetMessage())
-			require.NotEmpty(t, resp.Header.Get("x-ots-requestid"))
+			require.NotEmpty(t, header.Get("x-ots-requestid"))
 
 			recorded := s.Requests()
 			last := recorded[len(recorded)-1]
-			require.Equal(t, resp.Header.Get("x-ots-requestid"), last.RequestID)
+			require.Equal(t, header.Get("x-ots-requestid"), last.RequestID)
 			require.Equal(t, c.message, last.Message)
 			require.Contains(t, last.Reason, c.reason)
 			require.NotContains(t, last.StringToSign+last.Reason, "x-ots-ststoken:token")
 			if c.status == 200 {
-				require.Contains(t, resp.Header.Get("Authorization"), "OTS "+c.key.AccessKeyID+":")
+				require.Contains(t, header.Get("Authorization"), "OTS "+c.key.AccessKeyID+":")
 			}
 		})
 	}
@@ -181,12 +182,12 @@ func TestTheDocumentedAlternativesCanBeChosen(t *testing.T) {
 	})
 	req := signedRequest(s, s.key, "ListTable", nil)
 	req.Header.Del("x-ots-date")
-	_, answer := send(t, s, req)
+	_, _, answer := send(t, s, req)
 	require.Equal(t, "OTSMissingHeader", answer.GetCode())
 
 	c := otsauth.Credentials{AccessKeyID: "STS.a", AccessKeySecret: otsauth.NewSecret("sk"), SecurityToken: otsauth.NewSecret("token"), Expires: time.Now().Add(-1)}
 	s.AddKey(c)
-	_, answer = send(t, s, signedRequest(s, c, "ListTable", nil))
+	_, _, answer = send(t, s, signedRequest(s, c, "ListTable", nil))
 	require.Equal(t, "OTSNoPermissionAccess", answer.GetCode())
 }
 
@@ -204,8 +205,11 @@ func FuzzServeTablestore(f *testing.F) {
 			return
 		}
 		resp, err := s.Transport().RoundTrip(signedRequest(s, s.key, action, body))
-		if err != nil || resp.StatusCode >= 500 {
-			t.Fatalf("%v %v", resp, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode >= 500 {
+			t.Fatal(resp.Status)
 		}
 	})
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RPC signature 1.0 is defined with HMAC-SHA1
+	"crypto/sha1" // RPC signature 1.0 is defined with HMAC-SHA1
 	"encoding/json"
 	"fmt"
 	"maps"

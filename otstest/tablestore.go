@@ -2,7 +2,7 @@ package otstest
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // an answer is signed with HMAC-SHA1
+	"crypto/sha1" // an answer is signed with HMAC-SHA1
 	"net/http"
 	"strings"
 

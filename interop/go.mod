@@ -1,0 +1,5 @@
+module github.com/otsauth/otsauth/interop
+
+go 1.25.0
+
+replace github.com/otsauth/otsauth => ../
