@@ -5,6 +5,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/otsauth/otsauth"
 )
 
 // The headers of a signed request and of an answer, as http.Header has them.
@@ -14,7 +16,7 @@ const (
 	headerAccessKeyID  = "X-Ots-Accesskeyid"
 	headerInstanceName = "X-Ots-Instancename"
 	headerContentMD5   = "X-Ots-Contentmd5"
-	headerSTSToken     = "X-Ots-Ststoken"
+	headerSTSToken     = "X-Ots-Ststoken" //nolint:gosec // the name of a header, not a token
 	headerSignatureV2  = "X-Ots-Signature"
 	headerSignatureV4  = "X-Ots-Signaturev4"
 	headerSignDate     = "X-Ots-Signdate"
@@ -22,7 +24,9 @@ const (
 	headerRequestID    = "X-Ots-Requestid"
 	headerContentType  = "X-Ots-Contenttype"
 
-	headerPrefix = "x-ots-"
+	headerAuthorization = "Authorization"
+
+	headerPrefix = "X-Ots-"
 )
 
 // StringToSign returns what a request's signature is computed over:
@@ -42,7 +46,7 @@ const (
 func StringToSign(method, path string, h http.Header) string {
 	var lines lineList
 	lines.collect(h)
-	return string(appendStringToSign(nil, method, path, lines.sorted()))
+	return string(appendStringToSign(nil, method, path, lines.all()))
 }
 
 // appendStringToSign appends the string-to-sign to dst.
@@ -68,35 +72,59 @@ func appendLines(dst []byte, lines []line) []byte {
 // A line is one x-ots- header, its name as it stands in the header map.
 type line struct{ name, value string }
 
-// lineList collects lines, on the stack for any usual request.
+// lineList collects lines, without an allocation for any usual request.
 type lineList struct {
-	first [16]line
-	n     int
-	more  []line // all of them, once there are more than fit
+	few  [16]line
+	n    int
+	many []line // all of them, once they are too many
 }
 
-// collect adds every signed header of h.
+func (l *lineList) reset() { l.n, l.many = 0, nil }
+
+func (l *lineList) all() []line {
+	if l.many != nil {
+		return l.many
+	}
+	return l.few[:l.n]
+}
+
+func (l *lineList) add(name, value string) {
+	if l.many == nil && l.n < len(l.few) {
+		l.few[l.n] = line{name, value}
+		l.n++
+		return
+	}
+	if l.many == nil {
+		l.many = append(l.many, l.few[:]...)
+	}
+	l.many = append(l.many, line{name, value})
+}
+
+// collect adds every signed header of h, and sorts.
 func (l *lineList) collect(h http.Header) {
 	for name, values := range h {
 		if hasPrefix(name) && !isSignature(name) {
 			l.addAll(name, values)
 		}
 	}
+	l.sort()
 }
 
-// collectOthers adds those signed headers of h that Sign does not set itself.
-// Of those that it sets it removes any that is spelled in another case than
-// net/http's: it would be sent beside the one that is set.
-func (l *lineList) collectOthers(h http.Header) {
+// collectOthers adds those signed headers of h that Sign does not set itself,
+// reports whether there are any, and deletes what is left of an earlier
+// signature. A name in another case than net/http's counts too: it would be
+// sent beside the one that Sign sets.
+func (l *lineList) collectOthers(h http.Header) bool {
 	for name, values := range h {
 		switch {
-		case isOurs(name), !hasPrefix(name):
-		case isOurs(textproto.CanonicalMIMEHeaderKey(name)):
+		case !hasPrefix(name):
+		case isOurs(name), isOurs(textproto.CanonicalMIMEHeaderKey(name)):
 			delete(h, name)
 		default:
 			l.addAll(name, values)
 		}
 	}
+	return l.n > 0
 }
 
 func (l *lineList) addAll(name string, values []string) {
@@ -105,39 +133,38 @@ func (l *lineList) addAll(name string, values []string) {
 	}
 }
 
-func (l *lineList) add(name, value string) {
-	if l.more == nil && l.n < len(l.first) {
-		l.first[l.n] = line{name, value}
-		l.n++
-		return
-	}
-	if l.more == nil {
-		l.more = append(l.more, l.first[:]...)
-	}
-	l.more = append(l.more, line{name, value})
-}
-
 // has reports whether there is a line of that name.
 func (l *lineList) has(name string) bool {
-	same := func(ln line) bool { return compareFold(ln.name, name) == 0 }
-	return slices.ContainsFunc(l.first[:l.n], same) || slices.ContainsFunc(l.more, same)
+	return slices.ContainsFunc(l.all(), func(ln line) bool { return compareFold(ln.name, name) == 0 })
 }
 
-// sorted returns the lines in the order of their names; lines of one name keep
-// theirs.
-func (l *lineList) sorted() []line {
-	if l.more != nil {
-		slices.SortStableFunc(l.more, func(a, b line) int { return compareFold(a.name, b.name) })
-		return l.more
+// sort sorts by name; lines of one name keep their order.
+func (l *lineList) sort() {
+	if l.many != nil {
+		slices.SortStableFunc(l.many, func(a, b line) int { return compareFold(a.name, b.name) })
+		return
 	}
-	lines := l.first[:l.n]
-	// The fastest for so few, and linear when they are in order already.
-	for i := 1; i < len(lines); i++ {
+	lines := l.few[:l.n]
+	for i := 1; i < len(lines); i++ { // the fastest for so few
 		for j := i; j > 0 && compareFold(lines[j].name, lines[j-1].name) < 0; j-- {
 			lines[j], lines[j-1] = lines[j-1], lines[j]
 		}
 	}
-	return lines
+}
+
+// check refuses what the service could read in another way than it is signed.
+// The lines are sorted.
+func (l *lineList) check() error {
+	lines := l.all()
+	for i, ln := range lines {
+		if i > 0 && compareFold(ln.name, lines[i-1].name) == 0 {
+			return &otsauth.ConfigError{Field: "header " + strings.ToLower(ln.name), Problem: "is set more than once; Tablestore signs one value for each name"}
+		}
+		if strings.ContainsAny(ln.value, "\r\n") {
+			return &otsauth.ConfigError{Field: "header " + strings.ToLower(ln.name), Problem: "has a line end in its value; the service would read two headers"}
+		}
+	}
+	return nil
 }
 
 // isOurs reports whether name is, to the letter, a header that Sign sets or
@@ -151,12 +178,23 @@ func isOurs(name string) bool {
 	return false
 }
 
+// isSignature looks at the length first: this runs for each header of each request.
 func isSignature(name string) bool {
-	return strings.EqualFold(name, headerSignatureV2) || strings.EqualFold(name, headerSignatureV4)
+	switch len(name) {
+	case len(headerSignatureV2):
+		return strings.EqualFold(name, headerSignatureV2)
+	case len(headerSignatureV4):
+		return strings.EqualFold(name, headerSignatureV4)
+	}
+	return false
 }
 
 func hasPrefix(name string) bool {
-	return len(name) > len(headerPrefix) && strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+	if len(name) <= len(headerPrefix) {
+		return false
+	}
+	prefix := name[:len(headerPrefix)]
+	return prefix == headerPrefix || strings.EqualFold(prefix, headerPrefix)
 }
 
 // compareFold compares two names that begin with the prefix, without regard to
@@ -170,10 +208,29 @@ func compareFold(a, b string) int {
 	return len(a) - len(b)
 }
 
-// appendLower appends s in lower case; only ASCII letters have one.
-func appendLower(dst []byte, s string) []byte {
+// appendLower appends a header's name in lower case; only ASCII letters have
+// one. The names that each request has are told apart faster than converted.
+func appendLower(dst []byte, name string) []byte {
+	switch name {
+	case headerDate:
+		return append(dst, "x-ots-date"...)
+	case headerAPIVersion:
+		return append(dst, "x-ots-apiversion"...)
+	case headerAccessKeyID:
+		return append(dst, "x-ots-accesskeyid"...)
+	case headerInstanceName:
+		return append(dst, "x-ots-instancename"...)
+	case headerContentMD5:
+		return append(dst, "x-ots-contentmd5"...)
+	case headerSTSToken:
+		return append(dst, "x-ots-ststoken"...)
+	case headerSignDate:
+		return append(dst, "x-ots-signdate"...)
+	case headerSignRegion:
+		return append(dst, "x-ots-signregion"...)
+	}
 	n := len(dst)
-	dst = append(dst, s...)
+	dst = append(dst, name...)
 	for i := n; i < len(dst); i++ {
 		dst[i] = lower(dst[i])
 	}

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"hash"
 	"sync"
@@ -15,7 +16,9 @@ const keptSets = 3
 
 // keyCache keeps what is derived from the last few sets of credentials, the
 // newest first. Reading it takes no lock. The zero keyCache is empty.
-type keyCache struct{ sets atomic.Pointer[[keptSets]*keys] }
+type keyCache struct {
+	sets atomic.Pointer[[keptSets]*keys]
+}
 
 // of returns the keys of c, made at the first call with c.
 func (k *keyCache) of(c *otsauth.Credentials) *keys {
@@ -62,25 +65,26 @@ func (k *keys) match(c *otsauth.Credentials) bool {
 	return k != nil && k.id == c.AccessKeyID && k.secret.Reveal() == c.AccessKeySecret.Reveal()
 }
 
-// signing returns the V4 key that signs a request of the given day, and makes
-// it the one of the day. Date and key travel together, so that a request signed
-// across midnight cannot carry the date of one day and the key of the other.
+// signing returns the V4 key for a request with the given x-ots-date, and keeps
+// it. Day and key travel together, so that a request signed across midnight
+// cannot carry one day and the key of the other.
 func (k *keys) signing(date, region string) *dayKey {
 	today := k.today.Load()
-	if k.given == nil && (today == nil || today.date != date) {
-		today = newDayKey(date, deriveV4Key(k.secret, date, region))
+	if k.given == nil && (today == nil || !sameDay(today.date, date)) {
+		day := dayOf(date)
+		today = newDayKey(day, deriveV4Key(k.secret, day, region))
 		k.today.Store(today)
 	}
 	return today
 }
 
-// signed returns the V4 key that signed a request of the given day, which may
-// have been yesterday.
-func (k *keys) signed(date, region string) *dayKey {
-	if today := k.today.Load(); today != nil && (k.given != nil || today.date == date) {
+// signed returns the V4 key for a request that carries the given sign date
+// already; around midnight that may be yesterday's.
+func (k *keys) signed(day, region string) *dayKey {
+	if today := k.today.Load(); today != nil && (k.given != nil || today.date == day) {
 		return today
 	}
-	return newDayKey(date, deriveV4Key(k.secret, date, region))
+	return newDayKey(day, deriveV4Key(k.secret, day, region))
 }
 
 // dayKey is the V4 key of one UTC day.
@@ -109,6 +113,7 @@ func (p *hmacPool) get() *scratch {
 	if s, ok := p.pool.Get().(*scratch); ok {
 		s.mac.Reset()
 		s.text = s.text[:0]
+		s.lines.reset()
 		return s
 	}
 	return &scratch{mac: p.make(), text: make([]byte, 0, 1024)}
@@ -118,10 +123,11 @@ func (p *hmacPool) put(s *scratch) { p.pool.Put(s) }
 
 // scratch is what one signature needs.
 type scratch struct {
-	mac  hash.Hash
-	text []byte
-	sum  [32]byte
-	code [44]byte // base64 of 32 bytes
+	mac   hash.Hash
+	lines lineList
+	text  []byte
+	sum   [sha256.Size]byte
+	code  [base64SHA256]byte
 }
 
 // sign returns base64(HMAC(text)), which is good until the scratch is put back.

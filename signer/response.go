@@ -1,8 +1,9 @@
 package signer
 
 import (
+	"bytes"
 	"crypto/hmac"
-	"crypto/md5" //nolint:gosec // x-ots-contentmd5 is the wire format
+	"crypto/md5" // x-ots-contentmd5 is the wire format
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -24,7 +25,7 @@ const (
 	CheckHeader        Check = "header"        // a header is missing
 	CheckMD5           Check = "MD5"           // x-ots-contentmd5 is not the body's
 	CheckDate          Check = "date"          // x-ots-date is no date, or more than 15 minutes off
-	CheckAuthorization Check = "authorization" // no well-formed authorization header
+	CheckAuthorization Check = "authorization" // the authorization header is malformed
 	CheckAccessKeyID   Check = "AccessKey ID"  // it was signed for another key
 	CheckSignature     Check = "signature"     // it was not signed with this key
 )
@@ -49,62 +50,75 @@ func (e *ResponseError) Error() string {
 //
 //   - with a 2xx status: the headers x-ots-date, -requestid, -contenttype and
 //     -contentmd5 are there, the MD5 is the body's, the date is within 15
-//     minutes of this machine's, and the authorization header names c's
-//     AccessKey ID and has a signature made with its secret;
-//   - with any other status: the MD5, if there is one; and the authorization
-//     header, if there is one and the status is not 403 (which the service
-//     may answer before it knows the key).
+//     minutes of this machine's (corrected, see [Signer.LearnSkew]), and the
+//     authorization header names c's AccessKey ID and has a signature made
+//     with its secret;
+//   - with any other status: the MD5 and the authorization header, where they
+//     are there. The authorization of a 403 with the code OTSAuthFailed is not
+//     looked at: the service and this machine do not agree on the key.
 //
-// The error is a [*ResponseError]. resp.Request must be the request that was sent.
+// resp.Request must be the request that was sent. The error is a
+// [*ResponseError], or a [*otsauth.ConfigError] without resp or its request.
 func (s *Signer) VerifyResponse(c otsauth.Credentials, resp *http.Response, body []byte) error {
 	if resp == nil || resp.Request == nil || resp.Request.URL == nil {
 		return &otsauth.ConfigError{Field: "response", Problem: "is nil, or does not know its request"}
 	}
-	path := resp.Request.URL.Path
-	fail := func(check Check, format string, args ...any) error {
+	if check, problem := s.verify(c, resp, body); problem != "" {
 		return &ResponseError{
-			Action:    strings.TrimPrefix(path, "/"),
+			Action:    strings.TrimPrefix(resp.Request.URL.Path, "/"),
 			RequestID: resp.Header.Get(headerRequestID),
 			Check:     check,
-			Problem:   fmt.Sprintf(format, args...),
+			Problem:   problem,
 		}
 	}
+	return nil
+}
+
+// verify returns the first check that fails and why, or "".
+func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte) (Check, string) {
 	success := resp.StatusCode >= 200 && resp.StatusCode < 300
 	if success {
 		for _, name := range []string{headerContentMD5, headerRequestID, headerDate, headerContentType} {
 			if resp.Header.Get(name) == "" {
-				return fail(CheckHeader, "%s is missing", strings.ToLower(name))
+				return CheckHeader, strings.ToLower(name) + " is missing"
 			}
 		}
 	}
 	if want := resp.Header.Get(headerContentMD5); want != "" {
-		sum := md5.Sum(body) //nolint:gosec // see the import
-		if got := base64.StdEncoding.EncodeToString(sum[:]); got != want {
-			return fail(CheckMD5, "x-ots-contentmd5 is not the MD5 of the %d bytes that arrived", len(body))
+		sum := md5.Sum(body)
+		var got [base64MD5]byte
+		base64.StdEncoding.Encode(got[:], sum[:])
+		if string(got[:]) != want {
+			return CheckMD5, fmt.Sprintf("x-ots-contentmd5 is not the MD5 of the %d bytes that arrived", len(body))
 		}
 	}
 	if success {
 		if problem := s.checkDate(resp.Header.Get(headerDate)); problem != "" {
-			return fail(CheckDate, "%s", problem)
+			return CheckDate, problem
 		}
+	} else if resp.Header.Get(headerAuthorization) == "" ||
+		resp.StatusCode == http.StatusForbidden && bytes.Contains(body, []byte("OTSAuthFailed")) {
+		return "", ""
 	}
-	authorization := resp.Header.Get("Authorization")
-	if !success && (authorization == "" || resp.StatusCode == http.StatusForbidden) {
-		return nil
-	}
-	scheme, rest, _ := strings.Cut(authorization, " ")
+	return s.checkAuthorization(c, resp)
+}
+
+// checkAuthorization looks for "OTS AccessKeyID:signature".
+func (s *Signer) checkAuthorization(c otsauth.Credentials, resp *http.Response) (Check, string) {
+	authorization := resp.Header.Get(headerAuthorization)
+	rest, isOTS := strings.CutPrefix(authorization, "OTS ")
 	id, signature, found := strings.Cut(rest, ":")
 	switch {
 	case authorization == "":
-		return fail(CheckAuthorization, "the authorization header is missing")
-	case scheme != "OTS" || !found:
-		return fail(CheckAuthorization, `the authorization header is not "OTS AccessKeyID:signature"`)
+		return CheckHeader, "authorization is missing"
+	case !isOTS || !found:
+		return CheckAuthorization, `the authorization header is not "OTS AccessKeyID:signature"`
 	case id != c.AccessKeyID:
-		return fail(CheckAccessKeyID, "it is signed for another AccessKey ID than the request")
+		return CheckAccessKeyID, "it is signed for another AccessKey ID than the request"
 	case !hmac.Equal([]byte(signature), []byte(s.responseSignature(c, resp))):
-		return fail(CheckSignature, "its signature is not the one that the AccessKey secret makes")
+		return CheckSignature, "its signature is not the one that the AccessKey secret makes"
 	}
-	return nil
+	return "", ""
 }
 
 // checkDate returns what is wrong with an answer's date, or "".
@@ -113,30 +127,27 @@ func (s *Signer) checkDate(text string) string {
 	if err != nil {
 		return "x-ots-date is not a date"
 	}
-	now := time.Now
-	if s.now != nil {
-		now = s.now
-	}
-	if difference := now().Sub(date).Abs(); difference > maxDateDifference {
+	now := s.clock()
+	s.skew.confirm(date, now)
+	if difference := s.skew.correct(now).Sub(date).Abs(); difference > maxDateDifference {
 		return fmt.Sprintf("x-ots-date is %s off this machine's clock; set the clock", difference.Round(time.Second))
 	}
 	return ""
 }
 
-// responseSignature is base64(HMAC-SHA1(key, headers sorted as in a request,
-// then "/Action")). The key is the secret, or for a request signed with V4 the
-// derived key of the request's day; the hash is SHA-1 in both. (Source: the
-// official Python and Java SDKs.)
+// responseSignature is base64(HMAC-SHA1(key, headers sorted as in a
+// request, then "/Action")). The key is the secret, or for a request signed
+// with V4 the derived key of the request's day; the hash is SHA-1 in both.
+// (Source: the official Python and Java SDKs.)
 func (s *Signer) responseSignature(c otsauth.Credentials, resp *http.Response) string {
 	keys := s.keys.of(&c)
-	work := keys.v2.get()
-	defer keys.v2.put(work)
-	var lines lineList
-	lines.collect(resp.Header)
-	work.text = append(appendLines(work.text[:0], lines.sorted()), resp.Request.URL.Path...)
+	pool := &keys.v2
 	if date := resp.Request.Header.Get(headerSignDate); date != "" {
-		v4 := scratch{mac: newV2(keys.v4(date, s.region).key), text: work.text}
-		return v4.sign()
+		pool = &keys.signed(date, s.region).response
 	}
-	return work.sign()
+	work := pool.get()
+	defer pool.put(work)
+	work.lines.collect(resp.Header)
+	work.text = append(appendLines(work.text, work.lines.all()), resp.Request.URL.Path...)
+	return string(work.sign())
 }

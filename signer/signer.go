@@ -2,12 +2,9 @@ package signer
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // x-ots-contentmd5 is the wire format
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/otsauth/otsauth"
@@ -164,15 +161,18 @@ func checkRequest(req *http.Request) error {
 
 // isAction accepts "/GetRow" and, of the tunnel service, "/tunnel/create".
 func isAction(path string) bool {
-	last := byte('/')
+	afterSlash := false
 	for i := range len(path) {
-		c := path[i]
-		if (c == '/') != (i == 0) && (c != '/' || last == '/') && !isAlphanumeric(c) {
+		switch c := path[i]; {
+		case c == '/' && !afterSlash:
+			afterSlash = true
+		case i > 0 && isAlphanumeric(c):
+			afterSlash = false
+		default:
 			return false
 		}
-		last = c
 	}
-	return len(path) > 0 && path[0] == '/' && last != '/'
+	return path != "" && !afterSlash
 }
 
 // retrieve reads the clock once, for the cache and for the date header.
@@ -194,100 +194,98 @@ func (s *Signer) clock() time.Time {
 	return time.Now()
 }
 
-// sign sets the headers and the signature. Its values take two allocations:
-// one for their text, one for the slices that http.Header wants.
+// sign sets the headers and the signature.
 func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials, now time.Time) error {
 	keys := s.keys.of(creds)
 	if err := keys.given.usableIn(s.region); err != nil {
 		return err
 	}
-	if req.Header == nil {
-		req.Header = make(http.Header, 12)
-	}
-	var lines lineList
-	lines.collectOthers(req.Header)
-	w := headerWriter{header: req.Header, lines: &lines, values: make([]string, 10)}
-	w.text.Grow(len(dateLayout) + base64MD5 + base64SHA256)
-
-	// In the order of their names, so that there is nothing left to sort.
-	w.set(headerAccessKeyID, creds.AccessKeyID)
-	if !lines.has(headerAPIVersion) {
-		w.set(headerAPIVersion, apiVersion)
-	}
-	w.set(headerContentMD5, w.contentMD5(body))
-	date := w.date(now)
-	w.set(headerDate, date)
-	w.set(headerInstanceName, s.instance)
-	pool, signatureHeader, salt := &keys.v2, headerSignatureV2, ""
+	var v values
+	contentMD5, date := v.contentMD5(body), v.date(now)
+	size, pool, day := headersV2, &keys.v2, (*dayKey)(nil)
 	if s.region != "" {
-		day := keys.signing(date, s.region)
-		w.set(headerSignDate, day.date)
-		w.set(headerSignRegion, s.region)
-		pool, signatureHeader, salt = &day.request, headerSignatureV4, v4Salt
-		delete(req.Header, headerSignatureV2)
-	} else {
-		delete(req.Header, headerSignDate)
-		delete(req.Header, headerSignRegion)
-		delete(req.Header, headerSignatureV4)
-	}
-	if creds.SecurityToken.IsZero() {
-		delete(req.Header, headerSTSToken)
-	} else {
-		w.set(headerSTSToken, creds.SecurityToken.Reveal())
-	}
-
-	sorted := lines.sorted()
-	if err := checkLines(sorted); err != nil {
-		return err
+		day = keys.signing(date, s.region)
+		size, pool = headersV4, &day.request
 	}
 	work := pool.get()
-	work.text = appendStringToSign(work.text, method(req), req.URL.Path, sorted)
-	work.text = append(work.text, salt...)
-	w.add(signatureHeader, w.string(work.sign()))
-	pool.put(work)
+	defer pool.put(work)
+
+	if req.Header == nil {
+		req.Header = make(http.Header, size)
+	}
+	h, lines := req.Header, &work.lines
+	others := lines.collectOthers(h)
+	set := func(name, value string) {
+		h[name] = v.slice(value)
+		lines.add(name, value)
+	}
+	set(headerAccessKeyID, creds.AccessKeyID)
+	if !lines.has(headerAPIVersion) {
+		set(headerAPIVersion, apiVersion)
+	}
+	set(headerContentMD5, contentMD5)
+	set(headerDate, date)
+	set(headerInstanceName, s.instance)
+	if day != nil {
+		set(headerSignDate, day.date)
+		set(headerSignRegion, s.region)
+	}
+	if !creds.SecurityToken.IsZero() {
+		set(headerSTSToken, creds.SecurityToken.Reveal())
+	}
+	if others { // else they were set in the order of their names
+		lines.sort()
+		if err := lines.check(); err != nil {
+			return err
+		}
+	}
+
+	work.text = appendStringToSign(work.text, method(req), req.URL.Path, lines.all())
+	if day == nil {
+		h[headerSignatureV2] = v.slice(v.string(work.sign()))
+	} else {
+		work.text = append(work.text, v4Salt...)
+		h[headerSignatureV4] = v.slice(v.string(work.sign()))
+	}
 	return nil
 }
 
-// Signature returns the signature of a request whose headers are complete and
-// signs nothing else: V4 if h has x-ots-signdate, else V2. It is for an SDK
-// that sets its headers itself. The error is a [*otsauth.ConfigError]: the
-// headers were made for another region or day than c can sign for.
+// Signature returns the signature, of the Signer's version, over headers that
+// are complete. It sets none; it is for an SDK that has its own way to do that.
+// The error is a [*otsauth.ConfigError]: x-ots-signdate or x-ots-signregion are
+// missing or not those of c and the Signer.
 func (s *Signer) Signature(c otsauth.Credentials, method, path string, h http.Header) (string, error) {
 	keys := s.keys.of(&c)
 	if err := keys.given.usableIn(s.region); err != nil {
 		return "", err
 	}
 	pool, salt := &keys.v2, ""
-	if date := h.Get(headerSignDate); date != "" {
+	if s.region != "" {
+		date, region := first(h[headerSignDate]), first(h[headerSignRegion])
 		day := keys.signed(date, s.region)
 		switch {
-		case h.Get(headerSignRegion) != s.region:
-			return "", &otsauth.ConfigError{Field: "x-ots-signregion", Problem: fmt.Sprintf("is %q; the Signer's Region is %q", h.Get(headerSignRegion), s.region)}
-		case day.date != date:
-			return "", &otsauth.ConfigError{Field: "x-ots-signdate", Problem: fmt.Sprintf("is %q; the V4Key is that of %q", date, day.date)}
+		case date != day.date || date == "":
+			return "", &otsauth.ConfigError{Field: "x-ots-signdate", Problem: fmt.Sprintf("is %q; it must be the day of the key that signs", date)}
+		case region != s.region:
+			return "", &otsauth.ConfigError{Field: "x-ots-signregion", Problem: fmt.Sprintf("is %q; the Signer's Region is %q", region, s.region)}
 		}
 		pool, salt = &day.request, v4Salt
 	}
-	var lines lineList
-	lines.collect(h)
 	work := pool.get()
 	defer pool.put(work)
-	work.text = appendStringToSign(work.text, method, path, lines.sorted())
+	work.lines.collect(h)
+	work.text = appendStringToSign(work.text, method, path, work.lines.all())
 	work.text = append(work.text, salt...)
 	return string(work.sign()), nil
 }
 
-// checkLines refuses what the service could read in another way than we signed it.
-func checkLines(sorted []line) error {
-	for i, ln := range sorted {
-		if i > 0 && compareFold(ln.name, sorted[i-1].name) == 0 {
-			return &otsauth.ConfigError{Field: "header " + strings.ToLower(ln.name), Problem: "is set more than once; Tablestore signs one value for each name"}
-		}
-		if strings.ContainsAny(ln.value, "\r\n") {
-			return &otsauth.ConfigError{Field: "header " + strings.ToLower(ln.name), Problem: "has a line end in its value"}
-		}
+// first returns the first of a header's values; http.Header.Get would make the
+// name canonical, which it is.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
 	}
-	return nil
+	return values[0]
 }
 
 // method returns req's method as net/http sends it.

@@ -2,7 +2,7 @@ package signer
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // signature V2 is defined with HMAC-SHA1
+	"crypto/sha1" // signature V2 is defined with HMAC-SHA1
 	"hash"
 
 	"github.com/otsauth/otsauth"
