@@ -102,7 +102,7 @@ func (c *OTSClient) PutRow(ctx context.Context, req *PutRowRequest) (*PutRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	row, err := encodeRow(req.PrimaryKey, req.Columns)
+	row, err := encodeRow(req.Table, req.PrimaryKey, req.Columns)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (c *OTSClient) GetRow(ctx context.Context, req *GetRowRequest) (*GetRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	key, err := encodeRow(req.PrimaryKey, nil)
+	key, err := encodeRow(req.Table, req.PrimaryKey, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (c *OTSClient) GetRow(ctx context.Context, req *GetRowRequest) (*GetRowResp
 func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message) (ResponseMeta, error) {
 	body, err := proto.Marshal(request)
 	if err != nil {
-		return ResponseMeta{}, &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: names must be UTF-8"}
+		return ResponseMeta{}, &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: " + err.Error()}
 	}
 	resp, err := c.Do(ctx, action, body)
 	if err != nil {
@@ -193,8 +193,11 @@ func (m ResponseMeta) broken(action string, err error) *Error {
 	return &Error{Action: action, RequestID: m.RequestID, Attempts: m.Attempts, Err: fmt.Errorf("the answer cannot be decoded: %w", err)}
 }
 
-// encodeRow checks a row and returns it in PlainBuffer.
-func encodeRow(key PrimaryKey, columns []Column) ([]byte, error) {
+// encodeRow checks a row of a table and returns it in PlainBuffer.
+func encodeRow(table string, key PrimaryKey, columns []Column) ([]byte, error) {
+	if err := checkTable(table); err != nil {
+		return nil, err
+	}
 	row := pb.Row{PrimaryKey: make([]pb.Cell, len(key)), Columns: make([]pb.Cell, len(columns))}
 	if len(key) == 0 {
 		return nil, &otsauth.ConfigError{Field: "primary key", Problem: "is empty; give all primary key columns of the table"}
@@ -215,6 +218,17 @@ func encodeRow(key PrimaryKey, columns []Column) ([]byte, error) {
 		}
 	}
 	return pb.Append(nil, &row), nil
+}
+
+// checkTable refuses what cannot be a table's name. The service has more rules.
+func checkTable(name string) error {
+	switch {
+	case name == "":
+		return &otsauth.ConfigError{Field: "table name", Problem: "is empty"}
+	case !utf8.ValidString(name):
+		return &otsauth.ConfigError{Field: "table name", Problem: "is not UTF-8"}
+	}
+	return nil
 }
 
 // checkColumn refuses what would be sent as something else than it says.

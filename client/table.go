@@ -86,6 +86,9 @@ func (c *OTSClient) CreateTable(ctx context.Context, req *CreateTableRequest) (*
 
 // message checks the request and returns it on the wire.
 func (r *CreateTableRequest) message() (*otspb.CreateTableRequest, error) {
+	if err := checkTable(r.Table); err != nil {
+		return nil, err
+	}
 	ttl := int64(-1)
 	if r.TimeToLive != 0 {
 		ttl = int64(r.TimeToLive / time.Second)

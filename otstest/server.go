@@ -3,6 +3,8 @@ package otstest
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -119,7 +121,8 @@ func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.plain == nil {
-		s.plain = httptest.NewServer(s.handler())
+		s.plain = s.listener()
+		s.plain.Start()
 	}
 	return s.plain.URL
 }
@@ -141,9 +144,18 @@ func (s *Server) Client() *http.Client {
 
 func (s *Server) startTLS() *httptest.Server {
 	if s.tls == nil {
-		s.tls = httptest.NewTLSServer(s.handler())
+		s.tls = s.listener()
+		s.tls.StartTLS()
 	}
 	return s.tls
+}
+
+// listener returns a server that does not log what clients do wrong: tests of
+// clients that distrust its certificate are meant to.
+func (s *Server) listener() *httptest.Server {
+	server := httptest.NewUnstartedServer(s.handler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	return server
 }
 
 // Instance returns the name of the instance.
