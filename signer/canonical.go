@@ -35,12 +35,12 @@ const (
 //	name ":" value LF      for each x-ots- header, sorted by name
 //
 // Names are in lower case, values are trimmed of white space at their ends. A
-// header with several values gives a line for each, in their order; an empty
-// value gives a line too. The signature headers themselves are left out. A
-// header map without any x-ots- header gives the first three lines. (Source:
-// the official Python, Java and Node SDKs. The official Go SDK leaves out
-// empty values and any header that it does not know.) A V4 signature is over
-// the same text with "ots" behind its last line feed.
+// header with several values gives a line for each, in their order; so does a
+// name in several spellings, capitals first. An empty value gives a line too.
+// The signature headers themselves are left out. (Source: the official Python,
+// Java and Node SDKs. The official Go SDK leaves out empty values and any
+// header that it does not know.) A V4 signature is over the same text with
+// "ots" behind its last line feed.
 //
 // The security token is part of the result; do not log it.
 func StringToSign(method, path string, h http.Header) string {
@@ -141,12 +141,12 @@ func (l *lineList) has(name string) bool {
 // sort sorts by name; lines of one name keep their order.
 func (l *lineList) sort() {
 	if l.many != nil {
-		slices.SortStableFunc(l.many, func(a, b line) int { return compareFold(a.name, b.name) })
+		slices.SortStableFunc(l.many, compareLines)
 		return
 	}
 	lines := l.few[:l.n]
 	for i := 1; i < len(lines); i++ { // the fastest for so few
-		for j := i; j > 0 && compareFold(lines[j].name, lines[j-1].name) < 0; j-- {
+		for j := i; j > 0 && compareLines(lines[j], lines[j-1]) < 0; j-- {
 			lines[j], lines[j-1] = lines[j-1], lines[j]
 		}
 	}
@@ -195,6 +195,14 @@ func hasPrefix(name string) bool {
 	}
 	prefix := name[:len(headerPrefix)]
 	return prefix == headerPrefix || strings.EqualFold(prefix, headerPrefix)
+}
+
+// compareLines puts two spellings of a name in a fixed order too: a map has none.
+func compareLines(a, b line) int {
+	if c := compareFold(a.name, b.name); c != 0 {
+		return c
+	}
+	return strings.Compare(a.name, b.name)
 }
 
 // compareFold compares two names that begin with the prefix, without regard to

@@ -50,7 +50,7 @@ func (e *ResponseError) Error() string {
 //
 //   - with a 2xx status: the headers x-ots-date, -requestid, -contenttype and
 //     -contentmd5 are there, the MD5 is the body's, the date is within 15
-//     minutes of this machine's (corrected, see [Signer.LearnSkew]), and the
+//     minutes of this machine's (or of what LearnSkew learned), and the
 //     authorization header names c's AccessKey ID and has a signature made
 //     with its secret;
 //   - with any other status: the MD5 and the authorization header, where they
@@ -92,15 +92,27 @@ func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte)
 			return CheckMD5, fmt.Sprintf("x-ots-contentmd5 is not the MD5 of the %d bytes that arrived", len(body))
 		}
 	}
-	if success {
-		if problem := s.checkDate(resp.Header.Get(headerDate)); problem != "" {
-			return CheckDate, problem
+	if !success {
+		if resp.Header.Get(headerAuthorization) == "" ||
+			resp.StatusCode == http.StatusForbidden && bytes.Contains(body, []byte("OTSAuthFailed")) {
+			return "", ""
 		}
-	} else if resp.Header.Get(headerAuthorization) == "" ||
-		resp.StatusCode == http.StatusForbidden && bytes.Contains(body, []byte("OTSAuthFailed")) {
-		return "", ""
+		return s.checkAuthorization(c, resp)
 	}
-	return s.checkAuthorization(c, resp)
+	served, err := time.Parse(time.RFC3339, resp.Header.Get(headerDate))
+	if err != nil {
+		return CheckDate, "x-ots-date is not a date"
+	}
+	now := s.clock()
+	// Either clock will do: this machine's may have been set meanwhile.
+	if off := min(served.Sub(now).Abs(), served.Sub(s.skew.correct(now)).Abs()); off > maxDateDifference {
+		return CheckDate, fmt.Sprintf("x-ots-date is %s off this machine's clock; set the clock", off.Round(time.Second))
+	}
+	if check, problem := s.checkAuthorization(c, resp); problem != "" {
+		return check, problem
+	}
+	s.skew.confirm(served, now)
+	return "", ""
 }
 
 // checkAuthorization looks for "OTS AccessKeyID:signature".
@@ -119,20 +131,6 @@ func (s *Signer) checkAuthorization(c otsauth.Credentials, resp *http.Response) 
 		return CheckSignature, "its signature is not the one that the AccessKey secret makes"
 	}
 	return "", ""
-}
-
-// checkDate returns what is wrong with an answer's date, or "".
-func (s *Signer) checkDate(text string) string {
-	date, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return "x-ots-date is not a date"
-	}
-	now := s.clock()
-	s.skew.confirm(date, now)
-	if difference := s.skew.correct(now).Sub(date).Abs(); difference > maxDateDifference {
-		return fmt.Sprintf("x-ots-date is %s off this machine's clock; set the clock", difference.Round(time.Second))
-	}
-	return ""
 }
 
 // responseSignature is base64(HMAC-SHA1(key, headers sorted as in a

@@ -3,7 +3,6 @@ package signer
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -120,7 +119,5 @@ func (s *Signer) trusted(used otsauth.Credentials, resp *http.Response) bool {
 		_, problem := s.checkAuthorization(used, resp)
 		return problem == ""
 	}
-	host := resp.Request.URL.Hostname()
-	ip := net.ParseIP(host)
-	return resp.Request.URL.Scheme == "https" || host == "localhost" || ip != nil && ip.IsLoopback()
+	return resp.Request.URL.Scheme == "https" || isLoopback(resp.Request.URL)
 }
