@@ -88,7 +88,10 @@ func (e *Explanation) String() string {
 	}
 	b.WriteString("string-to-sign:\n")
 	for text := range strings.Lines(e.StringToSign) {
-		b.WriteString("  " + text)
+		if text != "\n" {
+			text = "  " + text
+		}
+		b.WriteString(text)
 	}
 	if d := e.Difference; d != nil {
 		fmt.Fprintf(&b, "first difference: %s, at byte %d\n  sent:     %s\n  received: %s\n", d.Part, d.Offset, d.Sent, d.Received)

@@ -1,7 +1,6 @@
 package signer_test
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
@@ -41,9 +40,6 @@ func answer(req *http.Request, at time.Time, body []byte) *http.Response {
 
 func TestVerifyResponse(t *testing.T) {
 	body := []byte("rows")
-	status := func(code int) func(*http.Response) {
-		return func(r *http.Response) { r.StatusCode = code }
-	}
 	for name, c := range map[string]struct {
 		change func(*http.Response)
 		body   string // what arrived; empty: what was sent
@@ -68,7 +64,7 @@ func TestVerifyResponse(t *testing.T) {
 		"another AccessKey ID":                {func(r *http.Response) { naiveAuthorize(r, "other", "secret") }, "", signer.CheckAccessKeyID, "another AccessKey ID"},
 		"another secret":                      {func(r *http.Response) { naiveAuthorize(r, "id", "forged") }, "", signer.CheckSignature, "AccessKey secret"},
 		"a header added behind the signature": {func(r *http.Response) { r.Header.Set("x-ots-traceinfo", "x") }, "", signer.CheckSignature, "AccessKey secret"},
-		"an error that is signed":             {status(http.StatusConflict), "", "", ""},
+		"an error that is signed":             {func(r *http.Response) { r.StatusCode = http.StatusConflict }, "", "", ""},
 		"an error that is not signed": {func(r *http.Response) {
 			r.StatusCode = http.StatusServiceUnavailable
 			r.Header.Del("Authorization")
@@ -78,7 +74,7 @@ func TestVerifyResponse(t *testing.T) {
 			r.StatusCode = http.StatusConflict
 			naiveAuthorize(r, "id", "forged")
 		}, "", signer.CheckSignature, "AccessKey secret"},
-		"an error whose body was changed": {status(http.StatusConflict), "r0ws", signer.CheckMD5, "4 bytes"},
+		"an error whose body was changed": {func(r *http.Response) { r.StatusCode = http.StatusConflict }, "r0ws", signer.CheckMD5, "4 bytes"},
 		"a 403 that is not signed": {func(r *http.Response) {
 			r.StatusCode = http.StatusForbidden
 			r.Header.Del("Authorization")
@@ -87,14 +83,14 @@ func TestVerifyResponse(t *testing.T) {
 			r.StatusCode = http.StatusForbidden
 			naiveAuthorize(r, "id", "forged")
 		}, "", signer.CheckSignature, "AccessKey secret"},
-		"a redirect": {status(http.StatusFound), "", "", ""},
+		"a redirect": {func(r *http.Response) { r.StatusCode = http.StatusFound }, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSigner(t, creds(""), nil)
 			req := newRequest(t, "GetRow")
 			used, err := s.Sign(t.Context(), req, nil)
 			require.NoError(t, err)
-			resp := answer(req, time.Now(), body)
+			resp := answer(req, time.Now(), body) //nolint:bodyclose // it has none
 			c.change(resp)
 			arrived := body
 			if c.body != "" {
@@ -130,7 +126,7 @@ func TestA403ThatSaysAuthFailedIsNotLookedAtFurther(t *testing.T) {
 	used, err := s.Sign(t.Context(), req, nil)
 	require.NoError(t, err)
 	body := []byte("\n\rOTSAuthFailed\x12\x13Signature mismatch.")
-	resp := answer(req, time.Now(), body)
+	resp := answer(req, time.Now(), body) //nolint:bodyclose // it has none
 	resp.StatusCode = http.StatusForbidden
 	naiveAuthorize(resp, "id", "what the service has")
 	require.NoError(t, s.VerifyResponse(used, resp, body))
@@ -157,15 +153,21 @@ func FuzzVerifyResponse(f *testing.F) {
 	})
 }
 
-// send sends a request through a Transport and returns the answer and its body.
-func send(t *testing.T, transport *signer.Transport, req *http.Request) (*http.Response, []byte) {
+// A reply is an answer whose body was read and closed.
+type reply struct {
+	answer *http.Response
+	status int
+	body   []byte
+}
+
+func send(t *testing.T, transport *signer.Transport, req *http.Request) reply {
 	t.Helper()
 	resp, err := transport.RoundTrip(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return resp, body
+	return reply{resp, resp.StatusCode, body}
 }
 
 // The other side of these tests reads the specification on its own.
@@ -181,18 +183,38 @@ func TestTheServiceAndTheSignerUnderstandEachOther(t *testing.T) {
 				require.NoError(t, err)
 				defer s.Close()
 				transport := &signer.Transport{Signer: s, Base: server.Transport()}
-				resp, body := send(t, transport, newRequest(t, "ListTable"))
-				require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", kind, body)
+				got := send(t, transport, newRequest(t, "ListTable"))
+				require.Equal(t, http.StatusOK, got.status, "%s: %s", kind, got.body)
 				used, err := s.Sign(t.Context(), newRequest(t, "ListTable"), nil)
 				require.NoError(t, err)
-				require.NoError(t, s.VerifyResponse(used, resp, body), kind)
+				require.NoError(t, s.VerifyResponse(used, got.answer, got.body), kind)
 
 				server.Fail(1, otstest.Fault{WrongSignature: true})
-				resp, body = send(t, transport, newRequest(t, "ListTable"))
+				got = send(t, transport, newRequest(t, "ListTable"))
 				var re *signer.ResponseError
-				require.ErrorAs(t, s.VerifyResponse(used, resp, bytes.Clone(body)), &re, kind)
+				require.ErrorAs(t, s.VerifyResponse(used, got.answer, got.body), &re, kind)
 				require.Equal(t, signer.CheckSignature, re.Check)
 			}
 		})
 	}
+}
+
+func TestARejectedTokenIsReplacedOnceItIsInvalidated(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	s, err := signer.New(server.STS().Provider(), server.Instance(), nil)
+	require.NoError(t, err)
+	defer s.Close()
+	transport := &signer.Transport{Signer: s, Base: server.Transport()}
+	used, err := s.Sign(t.Context(), newRequest(t, "ListTable"), nil)
+	require.NoError(t, err)
+	require.True(t, server.Revoke(used.AccessKeyID))
+	require.Equal(t, http.StatusForbidden, send(t, transport, newRequest(t, "ListTable")).status)
+
+	s.Invalidate(used)
+	require.Equal(t, http.StatusOK, send(t, transport, newRequest(t, "ListTable")).status)
+	s.Invalidate(used) // a late rejection of the same set
+	again, err := s.Sign(t.Context(), newRequest(t, "ListTable"), nil)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), server.Stats().STSCalls)
+	require.NotEqual(t, used.AccessKeyID, again.AccessKeyID)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,21 +215,21 @@ func TestCloseClosesOnlyTheSignersOwnCache(t *testing.T) {
 	require.ErrorIs(t, err, otsauth.ErrClosed)
 }
 
-// The official Go SDK signs the first request after midnight with a date of
+// The official Go SDK signs the first request after midnight with the date of
 // one day and the key of the other, and races while it does.
 func TestDateAndKeyAgreeAcrossMidnightAndRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 		time.Sleep(time.Until(midnight) - 50*time.Millisecond)
-		n := 0
+		var rotations atomic.Int32
 		cache := otsauth.NewCache(otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) {
-			n++
-			secret := fmt.Sprintf("secret%d", n)
+			secret := fmt.Sprintf("secret%d", rotations.Add(1))
 			return otsauth.Credentials{AccessKeyID: secret, AccessKeySecret: otsauth.NewSecret(secret), Expires: time.Now().Add(20 * time.Millisecond)}, nil
 		}), nil)
 		defer cache.Close()
 		s, err := signer.New(cache, "my-instance", &signer.Options{Region: "cn-hangzhou"})
 		require.NoError(t, err)
+		var days sync.Map
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
@@ -239,6 +240,7 @@ func TestDateAndKeyAgreeAcrossMidnightAndRotation(t *testing.T) {
 						return
 					}
 					date := req.Header.Get("x-ots-signdate")
+					days.Store(date, true)
 					if date != strings.ReplaceAll(req.Header.Get("x-ots-date")[:10], "-", "") {
 						t.Errorf("x-ots-date %s with x-ots-signdate %s", req.Header.Get("x-ots-date"), date)
 					}
@@ -251,5 +253,9 @@ func TestDateAndKeyAgreeAcrossMidnightAndRotation(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		n := 0
+		days.Range(func(any, any) bool { n++; return true })
+		require.Equal(t, 2, n, "midnight came")
+		require.Greater(t, rotations.Load(), int32(4))
 	})
 }

@@ -1,7 +1,6 @@
 package signer
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -57,7 +56,7 @@ func (k *skew) confirm(served, now time.Time) {
 func (k *skew) changed(from, to time.Duration) {
 	k.changes.Add(1)
 	if k.logger != nil {
-		k.logger.LogAttrs(context.Background(), slog.LevelWarn, "signer: the clock skew changed; requests are dated with the new one",
+		k.logger.Warn("signer: the clock skew changed; requests are dated with the new one",
 			slog.Duration("from", from), slog.Duration("to", to))
 	}
 }

@@ -48,10 +48,10 @@ func TestSkewIsLearnedFromTheServiceAndDroppedWhenTheClockIsSet(t *testing.T) {
 					defer s.Close()
 					transport := &signer.Transport{Signer: s, Base: server.Transport()}
 					list := func() (int, error) {
-						resp, body := send(t, transport, newRequest(t, "ListTable"))
+						got := send(t, transport, newRequest(t, "ListTable"))
 						used, err := server.Provider().Retrieve(t.Context())
 						require.NoError(t, err)
-						return resp.StatusCode, s.VerifyResponse(used, resp, body)
+						return got.status, s.VerifyResponse(used, got.answer, got.body)
 					}
 
 					status, _ := list()
@@ -87,14 +87,13 @@ func TestSkewThatIsNoLongerNeededIsDroppedBeforeItDoesHarm(t *testing.T) {
 		require.Equal(t, 20*time.Minute, s.Stats().Skew)
 
 		// The clock is set while a request is under way: its answer shows it.
-		resp, body := send(t, transport, newRequest(t, "ListTable"))
+		got := send(t, transport, newRequest(t, "ListTable"))
 		clock.set(10 * time.Second)
 		used, err := server.Provider().Retrieve(t.Context())
 		require.NoError(t, err)
-		require.NoError(t, s.VerifyResponse(used, resp, body))
+		require.NoError(t, s.VerifyResponse(used, got.answer, got.body))
 		require.Zero(t, s.Stats().Skew)
-		resp, _ = send(t, transport, newRequest(t, "ListTable"))
-		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Equal(t, http.StatusOK, send(t, transport, newRequest(t, "ListTable")).status)
 	})
 }
 
@@ -128,7 +127,7 @@ func TestLearnSkewTrustsNobodyElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSigner(t, creds(""), nil)
-			resp := refused(t, s, time.Now().Add(time.Hour))
+			resp := refused(t, s, time.Now().Add(time.Hour)) //nolint:bodyclose // it has none
 			c.change(resp)
 			require.Equal(t, c.learns, s.LearnSkew(creds(""), resp))
 			if c.learns {
@@ -143,7 +142,7 @@ func TestLearnSkewTrustsNobodyElse(t *testing.T) {
 	})
 	t.Run("a refusal for another reason, with the right time", func(t *testing.T) {
 		s := newSigner(t, creds(""), nil)
-		require.False(t, s.LearnSkew(creds(""), refused(t, s, time.Now().Add(10*time.Minute))))
+		require.False(t, s.LearnSkew(creds(""), refused(t, s, time.Now().Add(10*time.Minute)))) //nolint:bodyclose // it has none
 		require.Zero(t, s.Stats())
 	})
 }
@@ -160,7 +159,7 @@ func TestManyRequestsLearnOneSkew(t *testing.T) {
 	s := newSigner(t, creds(""), nil)
 	answers := make([]*http.Response, 32)
 	for i := range answers {
-		answers[i] = refused(t, s, time.Now().Add(time.Hour+time.Duration(i)*time.Second))
+		answers[i] = refused(t, s, time.Now().Add(time.Hour+time.Duration(i)*time.Second)) //nolint:bodyclose // it has none
 	}
 	var wg sync.WaitGroup
 	for _, resp := range answers {
