@@ -62,6 +62,48 @@ func (c *ChainProvider) Retrieve(ctx context.Context) (Credentials, error) {
 	}
 }
 
+// A ChainStep is what one provider of a chain said to [ChainProvider.Explain].
+type ChainStep struct {
+	// Provider is the provider's name, as far as it told it.
+	Provider string
+	// Credentials is the set that it has; zero if Err is not nil.
+	Credentials Credentials
+	// Err is why it has none; one that matches ErrNotConfigured lets the chain
+	// move on.
+	Err error
+}
+
+// Explain asks the providers in order, until the one that a new chain would
+// choose or stop at, and returns what each said. It chooses nothing: Retrieve
+// goes on as before. Printing a step shows no secret.
+func (c *ChainProvider) Explain(ctx context.Context) []ChainStep {
+	if ctx == nil {
+		return []ChainStep{{Provider: "chain", Err: errNilContext()}}
+	}
+	var steps []ChainStep
+	for i, p := range c.providers {
+		creds, err := retrieveFrom(ctx, p)
+		step := ChainStep{Provider: creds.Source, Credentials: creds}
+		if err != nil {
+			err = named(err, i, p)
+			step = ChainStep{Provider: nameIn(err), Err: err}
+		}
+		steps = append(steps, step)
+		if !errors.Is(err, ErrNotConfigured) {
+			break
+		}
+	}
+	return steps
+}
+
+// nameIn returns the name of the provider that an error comes from.
+func nameIn(err error) string {
+	if pe := (*ProviderError)(nil); errors.As(err, &pe) {
+		return pe.Provider
+	}
+	return ""
+}
+
 // Format writes the number of providers, for every verb: reading the fields of
 // a chain in use by reflection would be a data race.
 func (c *ChainProvider) Format(f fmt.State, _ rune) {
@@ -110,7 +152,7 @@ func (c *ChainProvider) walk(ctx context.Context) (Credentials, error) {
 
 // named makes sure that err says which provider of the chain it comes from.
 func named(err error, i int, p Provider) error {
-	if pe := (*ProviderError)(nil); errors.As(err, &pe) {
+	if nameIn(err) != "" {
 		return err
 	}
 	name := fmt.Sprintf("chain[%d]", i)

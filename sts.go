@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -100,43 +101,58 @@ func AssumeRole(source Provider, roleARN string, opts *AssumeRoleOptions) (Provi
 
 // params checks the options and returns them as STS parameters.
 func (o *AssumeRoleOptions) params(roleARN string) (url.Values, error) {
-	session := o.SessionName
+	params, err := roleParams(roleARN, o.SessionName, o.Duration, o.Policy)
+	if err != nil {
+		return nil, err
+	}
+	if o.ExternalID != "" {
+		if err := checkText("ExternalID", o.ExternalID, `^[A-Za-z0-9_+=,.@:/\-]{2,}$`, "must be letters, digits or any of _+=,.@:/-, at least 2"); err != nil {
+			return nil, err
+		}
+		if n := len(o.ExternalID); n > maxExternalIDLength {
+			return nil, &ConfigError{Field: "ExternalID", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", n, maxExternalIDLength)}
+		}
+		params.Set("ExternalId", o.ExternalID)
+	}
+	return params, nil
+}
+
+// roleParams checks what all ways to assume a role have in common, and returns
+// it as STS parameters.
+func roleParams(roleARN, session string, duration time.Duration, policy string) (url.Values, error) {
 	if session == "" {
 		session = defaultSessionName
 	}
-	seconds, err := durationSeconds(o.Duration)
+	seconds, err := durationSeconds(duration)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkText("role ARN", roleARN, `^acs:ram::[0-9]+:role/[A-Za-z0-9.\-_/]+$`, `must look like "acs:ram::123456789012****:role/name"`); err != nil {
+		return nil, err
+	}
+	if err := checkText("SessionName", session, `^[A-Za-z0-9.@\-_]{2,64}$`, "must be 2 to 64 letters, digits, '.', '@', '-' or '_'"); err != nil {
+		return nil, err
+	}
+	if n := utf8.RuneCountInString(policy); n > maxPolicyLength {
+		return nil, &ConfigError{Field: "Policy", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", n, maxPolicyLength)}
 	}
 	params := url.Values{
 		"RoleArn":         {roleARN},
 		"RoleSessionName": {session},
 		"DurationSeconds": {seconds},
 	}
-	if o.Policy != "" {
-		params.Set("Policy", o.Policy)
-	}
-	if o.ExternalID != "" {
-		params.Set("ExternalId", o.ExternalID)
-	}
-	for _, check := range []struct {
-		field, value, pattern, want string
-	}{
-		{"role ARN", roleARN, `^acs:ram::[0-9]+:role/[A-Za-z0-9.\-_/]+$`, `must look like "acs:ram::123456789012****:role/name"`},
-		{"SessionName", session, `^[A-Za-z0-9.@\-_]{2,64}$`, "must be 2 to 64 letters, digits, '.', '@', '-' or '_'"},
-		{"ExternalID", o.ExternalID, `^([A-Za-z0-9_+=,.@:/\-]{2,})?$`, "must be letters, digits or any of _+=,.@:/-, at least 2"},
-	} {
-		if !regexp.MustCompile(check.pattern).MatchString(check.value) {
-			return nil, &ConfigError{Field: check.field, Problem: fmt.Sprintf("is %q; it %s", clip(check.value, 100), check.want)}
-		}
-	}
-	if n := len(o.ExternalID); n > maxExternalIDLength {
-		return nil, &ConfigError{Field: "ExternalID", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", n, maxExternalIDLength)}
-	}
-	if n := utf8.RuneCountInString(o.Policy); n > maxPolicyLength {
-		return nil, &ConfigError{Field: "Policy", Problem: fmt.Sprintf("has %d characters; STS takes at most %d", n, maxPolicyLength)}
+	if policy != "" {
+		params.Set("Policy", policy)
 	}
 	return params, nil
+}
+
+// checkText refuses a value that does not match a pattern.
+func checkText(field, value, pattern, want string) error {
+	if regexp.MustCompile(pattern).MatchString(value) {
+		return nil
+	}
+	return &ConfigError{Field: field, Problem: fmt.Sprintf("is %q; it %s", clip(value, 100), want)}
 }
 
 // durationSeconds checks a session duration and returns it as STS takes it.
@@ -185,10 +201,7 @@ func (p *assumeRole) call(ctx context.Context, base Credentials) (Credentials, e
 	if err := base.Validate(); err != nil {
 		return Credentials{}, err
 	}
-	params := make(url.Values, len(p.params)+11)
-	for name, value := range p.params {
-		params[name] = value
-	}
+	params := maps.Clone(p.params)
 	creds, err := p.sts.call(ctx, "AssumeRole", params, func() { signRPC(params, base, time.Now()) })
 	creds.Source = "assume-role/" + base.Source
 	return creds, err

@@ -74,21 +74,28 @@ type stsResponse struct {
 	RequestID   string `json:"RequestId"`
 	Code        string
 	Message     string
-	Credentials struct {
-		AccessKeyID     string `json:"AccessKeyId"`
-		AccessKeySecret string
-		SecurityToken   string
-		Expiration      string
-	}
+	Credentials credentialsAnswer
+}
+
+// credentialsAnswer is temporary credentials in JSON, as STS, the metadata
+// service and credentials URIs spell them. STS has no Code here.
+type credentialsAnswer struct {
+	Code            string
+	AccessKeyID     string `json:"AccessKeyId"`
+	AccessKeySecret string
+	SecurityToken   string
+	Expiration      string
 }
 
 // call sends params, to which sign adds what the action's authentication
-// needs, and returns the credentials of the answer.
+// needs (nil: nothing), and returns the credentials of the answer.
 func (s *stsClient) call(ctx context.Context, action string, params url.Values, sign func()) (Credentials, error) {
 	params.Set("Action", action)
 	params.Set("Version", stsVersion)
 	params.Set("Format", "JSON")
-	sign()
+	if sign != nil {
+		sign()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, strings.NewReader(params.Encode()))
 	if err != nil {
 		return Credentials{}, fmt.Errorf("%s: %w", action, err)
@@ -110,25 +117,25 @@ func (s *stsClient) call(ctx context.Context, action string, params url.Values, 
 	if malformed != nil {
 		return Credentials{}, fmt.Errorf("%s: the answer (%d bytes) is not the JSON of STS; check the endpoint", action, len(body))
 	}
-	creds, err := temporaryCredentials(answer.Credentials.AccessKeyID, answer.Credentials.AccessKeySecret,
-		answer.Credentials.SecurityToken, answer.Credentials.Expiration)
+	creds, err := answer.Credentials.credentials()
 	if err != nil {
 		return Credentials{}, fmt.Errorf("%s (request %s): the answer cannot be used: %w", action, clip(answer.RequestID, 100), err)
 	}
 	return creds, nil
 }
 
-// temporaryCredentials checks the four fields that every source of temporary
-// credentials answers with.
-func temporaryCredentials(id, secret, token, expiration string) (Credentials, error) {
-	if token == "" {
+// credentials checks each field.
+func (a *credentialsAnswer) credentials() (Credentials, error) {
+	if a.SecurityToken == "" {
 		return Credentials{}, &ConfigError{Field: "security token", Problem: "is missing"}
 	}
-	expires, err := time.Parse(time.RFC3339, expiration)
+	expires, err := time.Parse(time.RFC3339, a.Expiration)
 	if err != nil {
 		return Credentials{}, &ConfigError{Field: "Expiration", Problem: `is missing or not a time such as "2026-01-02T15:04:05Z"`}
 	}
-	creds := Credentials{AccessKeyID: id, AccessKeySecret: NewSecret(secret), SecurityToken: NewSecret(token), Expires: expires}
+	creds := Credentials{
+		AccessKeyID: a.AccessKeyID, AccessKeySecret: NewSecret(a.AccessKeySecret), SecurityToken: NewSecret(a.SecurityToken), Expires: expires,
+	}
 	return creds, creds.Validate()
 }
 

@@ -56,6 +56,8 @@ func (e *STSError) hint() string {
 		{"SignatureDoesNotMatch", "check that the AccessKey secret belongs to the AccessKey ID"},
 		{"InvalidAccessKeyId", "check that the AccessKey ID exists and is enabled"},
 		{"InvalidSecurityToken", "the source's own temporary credentials have expired or were mixed up; get new ones, or use a source that renews them"},
+		{"AuthenticationFail.OIDCToken", "check that the OIDC token is current and meant for this provider; Kubernetes rotates its file"},
+		{"EntityNotExist.OIDCProvider", "check the account ID and the name in the OIDC provider's ARN"},
 		{"InvalidParameter.DurationSeconds", "ask for a shorter Duration, or raise the role's maximum session duration"},
 		{"InvalidParameter", "correct the option that the code names"},
 	} {

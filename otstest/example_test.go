@@ -44,7 +44,7 @@ func ExampleServer_Requests() {
 		return
 	}
 	defer server.Close()
-	resp, err := server.Client().Post(server.TLSURL()+"/ListTable", "", nil) //nolint:noctx // as short as an example can be
+	resp, err := server.Client().Post(server.TLSURL()+"/ListTable", "", nil)
 	if err != nil {
 		fmt.Println(err)
 		return

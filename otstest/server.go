@@ -60,6 +60,8 @@ type Server struct {
 	store *store
 	sts   *STS
 
+	metadata *Metadata
+
 	mu       sync.Mutex // guards the fields below
 	plain    *httptest.Server
 	tls      *httptest.Server
@@ -104,7 +106,8 @@ func Start(opts *Options) (*Server, error) {
 		Source:          "otstest",
 	}
 	s.keys.add(s.key)
-	s.sts = &STS{server: s, nonces: map[string]time.Time{}}
+	s.sts = &STS{server: s, nonces: map[string]time.Time{}, oidc: map[string]time.Time{}}
+	s.metadata = &Metadata{server: s, role: "otstest", tokens: map[string]time.Time{}, calls: map[string]int{}}
 	return s, nil
 }
 

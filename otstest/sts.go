@@ -20,8 +20,8 @@ import (
 	"github.com/otsauth/otsauth"
 )
 
-// STS is the Security Token Service of a [Server]: the action AssumeRole, with
-// RPC signature 1.0. Its methods are safe for concurrent use.
+// STS is the Security Token Service of a [Server]: the actions AssumeRole, with
+// RPC signature 1.0, and AssumeRoleWithOIDC. Its methods are safe for concurrent use.
 type STS struct {
 	server *Server
 
@@ -29,6 +29,7 @@ type STS struct {
 	lifetime time.Duration
 	roles    []string
 	nonces   map[string]time.Time // when each was used
+	oidc     map[string]time.Time // when each OIDC token ends
 }
 
 // SetLifetime makes the tokens issued from now on live for d, whatever the
@@ -121,7 +122,11 @@ func (t *STS) do(method string, params url.Values, formErr error, seen *Request)
 	if formErr != nil {
 		return none, stsRefuse(http.StatusBadRequest, "InvalidParameter", "The form body cannot be parsed.")
 	}
-	if refused := t.verify(method, params, seen); refused != nil {
+	verify := t.verify
+	if params.Get("Action") == "AssumeRoleWithOIDC" {
+		verify = t.verifyOIDC
+	}
+	if refused := verify(method, params, seen); refused != nil {
 		return none, refused
 	}
 	arn, session := params.Get("RoleArn"), params.Get("RoleSessionName")
@@ -150,21 +155,30 @@ func (t *STS) do(method string, params url.Values, formErr error, seen *Request)
 	if lifetime == 0 {
 		lifetime = time.Duration(seconds) * time.Second
 	}
+	return newTemporary(t.server.opts.Now().Add(lifetime)), nil
+}
+
+// newTemporary makes credentials that look like the real ones.
+func newTemporary(expires time.Time) otsauth.Credentials {
 	return otsauth.Credentials{
 		AccessKeyID:     "STS.NT" + rand.Text()[:24],
 		AccessKeySecret: otsauth.NewSecret(rand.Text() + rand.Text()[:18]),
-		SecurityToken:   otsauth.NewSecret("CAIS" + strings.Repeat(rand.Text(), 27)), // about 700 bytes, as the real ones
-		Expires:         t.server.opts.Now().Add(lifetime),
-	}, nil
+		SecurityToken:   otsauth.NewSecret("CAIS" + strings.Repeat(rand.Text(), 27)), // about 700 bytes
+		Expires:         expires,
+	}
 }
 
-// success is the answer that hands out c. The real service tells whole
-// seconds; tokens that live for seconds need the fraction, which RFC 3339 has.
-func (t *STS) success(c otsauth.Credentials, params url.Values, requestID string) any {
-	layout := "2006-01-02T15:04:05Z"
-	if c.Expires.Sub(t.server.opts.Now()) < time.Minute {
-		layout = "2006-01-02T15:04:05.999999999Z"
+// formatExpiry writes an expiry as the real services do, in whole seconds.
+// Tokens that live for seconds need the fraction, which RFC 3339 has.
+func formatExpiry(expires, now time.Time) string {
+	if expires.Sub(now) < time.Minute {
+		return expires.UTC().Format("2006-01-02T15:04:05.999999999Z")
 	}
+	return expires.UTC().Format("2006-01-02T15:04:05Z")
+}
+
+// success is the answer that hands out c.
+func (t *STS) success(c otsauth.Credentials, params url.Values, requestID string) any {
 	role, session := params.Get("RoleArn"), params.Get("RoleSessionName")
 	return map[string]any{
 		"RequestId": requestID,
@@ -176,7 +190,7 @@ func (t *STS) success(c otsauth.Credentials, params url.Values, requestID string
 			"AccessKeyId":     c.AccessKeyID,
 			"AccessKeySecret": c.AccessKeySecret.Reveal(),
 			"SecurityToken":   c.SecurityToken.Reveal(),
-			"Expiration":      c.Expires.UTC().Format(layout),
+			"Expiration":      formatExpiry(c.Expires, t.server.opts.Now()),
 		},
 	}
 }

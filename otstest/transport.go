@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -24,14 +25,18 @@ type answer struct {
 	cut    bool // the connection is cut in the middle of the body
 }
 
-// serve answers a request: the root path is STS, any other a Tablestore action.
+// serve answers a request: the root path is STS, paths below /latest/ are the
+// metadata service, and any other is a Tablestore action.
 func (s *Server) serve(ctx context.Context, r *http.Request) *answer {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return &answer{reset: true}
 	}
-	if r.URL.Path == "/" || r.URL.Path == "" {
+	switch {
+	case r.URL.Path == "/" || r.URL.Path == "":
 		return s.sts.serve(ctx, r, body)
+	case strings.HasPrefix(r.URL.Path, metadataRoot) || r.URL.Path == credentialsPath:
+		return s.metadata.serve(r)
 	}
 	return s.serveTablestore(ctx, &inbound{method: r.Method, path: r.URL.Path, header: r.Header, body: body})
 }

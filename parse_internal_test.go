@@ -1,0 +1,95 @@
+package otsauth
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSplitCommand(t *testing.T) {
+	for line, want := range map[string][]string{
+		"":                     nil,
+		"  a  b ":              {"a", "b"},
+		`a 'b c' "d e"`:        {"a", "b c", "d e"},
+		`a\ b`:                 {"a b"},
+		`"a\"b" 'c\d'`:         {`a"b`, `c\d`},
+		`"a\nb"`:               {`a\nb`},
+		`'' ""`:                {"", ""},
+		`a"b"'c'`:              {"abc"},
+		"a\tb\nc":              {"a", "b", "c"},
+		`$(rm -rf /) | ; && *`: {"$(rm", "-rf", "/)", "|", ";", "&&", "*"},
+	} {
+		got, err := splitCommand(line)
+		require.NoError(t, err, line)
+		require.Equal(t, want, got, line)
+	}
+	for _, line := range []string{`'a`, `"a`, `a\`} {
+		_, err := splitCommand(line)
+		require.Error(t, err, line)
+	}
+}
+
+func FuzzSplitCommand(f *testing.F) {
+	f.Add(`a 'b c' "d\"e" f\ g`)
+	f.Fuzz(func(t *testing.T, line string) {
+		words, err := splitCommand(line)
+		if err != nil {
+			return
+		}
+		quoted := make([]string, len(words))
+		for i, word := range words {
+			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		again, err := splitCommand(strings.Join(quoted, " "))
+		if err != nil || len(again) != len(words) {
+			t.Fatalf("%q splits into %q, and quoted again into %q, %v", line, words, again, err)
+		}
+		for i := range words {
+			if again[i] != words[i] {
+				t.Fatalf("%q became %q", words[i], again[i])
+			}
+		}
+	})
+}
+
+const fuzzSecret = "SeKrEt1234567890abcdef"
+
+// checkAnswer is what holds for every parser of an answer: no panic, either
+// credentials that are usable or an error, and no secret in the error.
+func checkAnswer(t *testing.T, c Credentials, err error) {
+	t.Helper()
+	if err == nil && c.Validate() != nil {
+		t.Fatalf("accepted unusable credentials: %v", c.Validate())
+	}
+	if err != nil && strings.Contains(err.Error(), fuzzSecret) {
+		t.Fatalf("the error shows a secret: %v", err)
+	}
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte(`{"Code":"Success","AccessKeyId":"id","AccessKeySecret":"` + fuzzSecret + `","SecurityToken":"t","Expiration":"2030-01-01T00:00:00Z"}`))
+	f.Add([]byte(`{"mode":"StsToken","access_key_id":"id","access_key_secret":"` + fuzzSecret + `","sts_token":"t","expiration":"2030-01-01T00:00:00Z"}`))
+	f.Add([]byte(`{"AccessKeySecret":"` + fuzzSecret + `\n"`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, parse := range []func([]byte) (Credentials, error){
+			parseMetadata, parseURIAnswer,
+			func(b []byte) (Credentials, error) { return parseProcessOutput(b, time.Now()) },
+		} {
+			c, err := parse(data)
+			checkAnswer(t, c, err)
+		}
+	})
+}
+
+func FuzzProfileFiles(f *testing.F) {
+	f.Add([]byte(`{"current":"p","profiles":[{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q"},{"name":"q","access_key_secret":"`+fuzzSecret+`"}]}`), []byte("[a]\ntype=access_key\naccess_key_secret="+fuzzSecret), "p")
+	f.Add([]byte(nil), []byte("[a\n"), "")
+	f.Fuzz(func(t *testing.T, config, shared []byte, name string) {
+		_, err := buildProfile(name, config, shared, nil)
+		if err != nil && strings.Contains(err.Error(), fuzzSecret) && !strings.Contains(name, fuzzSecret) {
+			t.Fatalf("the error shows a secret: %v", err)
+		}
+	})
+}

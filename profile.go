@@ -1,0 +1,224 @@
+package otsauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/otsauth/otsauth/internal/ini"
+)
+
+const (
+	defaultProfile = "default"
+	maxProfileFile = 1 << 20 // bytes
+)
+
+// ProfileOptions are the options of [Profile]. Nil means all defaults.
+type ProfileOptions struct {
+	// Name is the profile. Empty: ALIBABA_CLOUD_PROFILE, else the one that the
+	// configuration file says is current, else "default".
+	Name string
+	// ConfigFile is the configuration file of Alibaba Cloud's command line tool.
+	// Empty: ALIBABA_CLOUD_CONFIG_FILE, else ~/.aliyun/config.json.
+	ConfigFile string
+	// CredentialsFile is the shared credentials file. Empty:
+	// ALIBABA_CLOUD_CREDENTIALS_FILE, else ~/.alibabacloud/credentials.
+	CredentialsFile string
+	// HTTPClient is handed on to providers that a profile names: STS, ECS, URI.
+	HTTPClient *http.Client
+	// Logger gets a warning if a file with keys can be read by others. Nil:
+	// nothing is logged.
+	Logger *slog.Logger
+}
+
+// profileProvider is the provider that Profile returns.
+type profileProvider struct {
+	opts ProfileOptions
+
+	mu     sync.Mutex // guards the fields below; not held while built runs
+	digest [sha256.Size]byte
+	built  Provider // what the profile in the files with that digest says
+	warned map[string]bool
+}
+
+// Profile returns a [Provider] that does what a profile in the user's files
+// says: the configuration file of Alibaba Cloud's command line tool, in the
+// modes AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, OIDC,
+// ChainableRamRoleArn, External and CredentialsURI; or, where that file does not
+// have the profile, the shared credentials file. The modes that need a browser
+// (CloudSSO, OAuth) are refused with an error that says what to use instead.
+//
+// The files are read at each fetch and never written. Profile is not configured
+// ([ErrNotConfigured]) if there is no file, or no profile was named and the file's
+// own choice is empty. ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true leaves the
+// configuration file out; ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true refuses the
+// modes External and CredentialsURI.
+//
+// Errors of Retrieve are a [*ProviderError] named "profile", and never quote a
+// file's text. The provider is safe for concurrent use.
+func Profile(opts *ProfileOptions) Provider {
+	p := &profileProvider{warned: map[string]bool{}}
+	if opts != nil {
+		p.opts = *opts
+	}
+	if p.opts.Logger == nil {
+		p.opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return p
+}
+
+// Format writes the provider's name: its fields may hold keys.
+func (p *profileProvider) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("otsauth.Profile")) }
+
+// Retrieve reads the files, and asks the provider that the profile describes.
+func (p *profileProvider) Retrieve(ctx context.Context) (Credentials, error) {
+	creds, err := p.retrieve(ctx)
+	if err != nil {
+		return Credentials{}, &ProviderError{Provider: "profile", Err: err}
+	}
+	creds.Source = "profile/" + creds.Source
+	return creds, nil
+}
+
+func (p *profileProvider) retrieve(ctx context.Context) (Credentials, error) {
+	if ctx == nil {
+		return Credentials{}, errNilContext()
+	}
+	provider, err := p.provider(ctx)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return retrieveFrom(ctx, provider)
+}
+
+// provider returns what the profile describes: the same one as long as the files
+// do not change, so that what it has learned (a metadata token) is kept.
+func (p *profileProvider) provider(ctx context.Context) (Provider, error) {
+	config, err := p.read(ctx, firstOf(p.opts.ConfigFile, os.Getenv("ALIBABA_CLOUD_CONFIG_FILE")), ".aliyun", "config.json")
+	if envTrue("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") && p.opts.ConfigFile == "" {
+		config, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	shared, err := p.read(ctx, firstOf(p.opts.CredentialsFile, os.Getenv("ALIBABA_CLOUD_CREDENTIALS_FILE")), ".alibabacloud", "credentials")
+	if err != nil {
+		return nil, err
+	}
+	name := firstOf(p.opts.Name, os.Getenv("ALIBABA_CLOUD_PROFILE"))
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", name, config, shared))
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.built != nil && digest == p.digest {
+		return p.built, nil
+	}
+	built, err := buildProfile(name, config, shared, p.opts.HTTPClient)
+	if err != nil {
+		return nil, err
+	}
+	p.built, p.digest = built, digest
+	return built, nil
+}
+
+// read returns a file's bytes, or nil if it is not there and nobody named it.
+func (p *profileProvider) read(ctx context.Context, path string, home ...string) ([]byte, error) {
+	named := path != ""
+	if !named {
+		dir, err := os.UserHomeDir()
+		if err != nil {
+			return nil, nil //nolint:nilerr // nobody's home has no file
+		}
+		path = filepath.Join(append([]string{dir}, home...)...)
+	}
+	data, err := readFile(path, maxProfileFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	p.warnIfReadable(ctx, path)
+	return data, nil
+}
+
+// warnIfReadable says once that others can read a file with keys.
+func (p *profileProvider) warnIfReadable(ctx context.Context, path string) {
+	info, err := os.Stat(path) //nolint:gosec // the path is the user's
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return
+	}
+	p.mu.Lock()
+	warned := p.warned[path]
+	p.warned[path] = true
+	p.mu.Unlock()
+	if !warned {
+		p.opts.Logger.WarnContext(ctx, "otsauth: a file with keys can be read by other users; make its mode 0600",
+			"file", path, "mode", info.Mode().Perm().String())
+	}
+}
+
+// buildProfile finds the profile and turns it into a provider.
+func buildProfile(name string, config, shared []byte, client *http.Client) (Provider, error) {
+	profiles, current, err := parseProfiles(config, shared)
+	if err != nil {
+		return nil, err
+	}
+	if len(profiles) == 0 {
+		return nil, fmt.Errorf("%w: there is no ~/.aliyun/config.json and no ~/.alibabacloud/credentials with a profile", ErrNotConfigured)
+	}
+	chosen := name
+	if chosen == "" {
+		chosen = firstOf(current, defaultProfile)
+	}
+	found, ok := profiles[chosen]
+	switch {
+	case !ok && name == "":
+		return nil, fmt.Errorf("%w: no profile was named, and there is none called %q", ErrNotConfigured, clip(chosen, 60))
+	case !ok:
+		return nil, fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", clip(chosen, 60))
+	case name == "" && found.isBlank():
+		return nil, fmt.Errorf("%w: the profile %q is empty", ErrNotConfigured, clip(chosen, 60))
+	}
+	b := profileBuilder{profiles: profiles, http: client}
+	return b.build(found)
+}
+
+// parseProfiles returns the profiles of both files; the configuration file's win.
+func parseProfiles(config, shared []byte) (profiles map[string]*cliProfile, current string, err error) {
+	profiles = map[string]*cliProfile{}
+	if shared != nil {
+		sections, err := ini.Parse(string(shared))
+		if err != nil {
+			return nil, "", fmt.Errorf("the shared credentials file cannot be read: %w", err)
+		}
+		for name, section := range sections {
+			profiles[name] = profileOfSection(name, section)
+		}
+	}
+	if config != nil {
+		var file struct {
+			Current  string        `json:"current"`
+			Profiles []*cliProfile `json:"profiles"`
+		}
+		if json.Unmarshal(config, &file) != nil { // its error could quote the text
+			return nil, "", errors.New("the configuration file is not the JSON of Alibaba Cloud's command line tool")
+		}
+		current = file.Current
+		for _, p := range file.Profiles {
+			if p != nil {
+				profiles[p.Name] = p
+			}
+		}
+	}
+	return profiles, current, nil
+}
