@@ -53,7 +53,7 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 	if instance, err = chooseInstance(instance, fromHost); err != nil {
 		return nil, err
 	}
-	s, err := signer.New(p, instance, &signer.Options{Region: filled.Region})
+	s, err := signer.New(p, instance, &signer.Options{Region: filled.Region, Logger: filled.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,8 @@ type Response struct {
 //
 // If the service rejects the temporary token that a request carried, Do drops
 // exactly that one, gets new credentials and sends the request once more. If
-// no credentials can be had for a temporary reason, nothing was sent: Do waits
+// the service says that the request's date is off, Do learns the service's time,
+// and sends the request once more, too. If no credentials can be had for a temporary reason, nothing was sent: Do waits
 // and asks again, under the retry policy too.
 //
 // The error is an [*Error], or a [*otsauth.ConfigError] for an argument that
@@ -120,6 +121,8 @@ type call struct {
 	sent     int  // attempts that were sent
 	unsigned int  // attempts that got no credentials
 	renewed  bool // a rejected token was replaced already
+	redated  bool // the request was dated by the service's clock already
+	skewed   bool // the last answer taught the signer the service's clock
 }
 
 // run makes attempts until one succeeds or the policy, or ctx, ends them.
@@ -128,6 +131,10 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		resp, used, failure := k.attempt(ctx)
 		if failure == nil {
 			return resp, nil
+		}
+		if k.skewed && !k.redated {
+			k.redated = true
+			continue
 		}
 		if !k.renewed && !used.SecurityToken.IsZero() && rejectsToken(failure) {
 			k.renewed = true
@@ -170,7 +177,8 @@ func (k *call) attempt(ctx context.Context) (*Response, otsauth.Credentials, *Er
 		k.log(ctx, nil, time.Since(began), err)
 		return nil, used, k.failed(nil, err)
 	}
-	answer, failure := k.read(used, req, resp)
+	answer, failure := k.read(used, req, resp)                         //nolint:contextcheck // a change of the clock skew is no one request's
+	k.skewed = failure != nil && k.client.signer.LearnSkew(used, resp) //nolint:contextcheck // as above
 	var cause error
 	if failure != nil {
 		cause = failure

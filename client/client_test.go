@@ -213,6 +213,23 @@ func TestARejectedTokenIsReplacedAndTheRequestSentOnceMore(t *testing.T) {
 	})
 }
 
+func TestAClockThatIsOffIsLearnedAndTheRequestSentOnceMore(t *testing.T) {
+	for _, region := range []string{"", "cn-hangzhou"} {
+		for _, off := range []time.Duration{20 * time.Minute, -48 * time.Hour} {
+			t.Run(fmt.Sprintf("off by %s, region %q", off, region), func(t *testing.T) {
+				server := otstest.NewServer(t, &otstest.Options{Now: func() time.Time { return time.Now().Add(off) }})
+				c := inProcess(t, server, server.Provider(), client.Options{Region: region, Retry: client.NoRetryPolicy{}})
+				resp, err := c.ListTable(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, 2, resp.Attempts)
+				resp, err = c.ListTable(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, 1, resp.Attempts, "the offset is kept")
+			})
+		}
+	}
+}
+
 func TestRetriesFollowThePolicy(t *testing.T) {
 	busy := otstest.Throttled(false)
 	internal := otstest.Fault{StatusCode: 500, Code: "OTSInternalServerError", Message: "Internal server error."}

@@ -16,7 +16,7 @@ const (
 	headerAccessKeyID  = "X-Ots-Accesskeyid"
 	headerInstanceName = "X-Ots-Instancename"
 	headerContentMD5   = "X-Ots-Contentmd5"
-	headerSTSToken     = "X-Ots-Ststoken" //nolint:gosec // the name of a header, not a token
+	headerSTSToken     = "X-Ots-Ststoken"
 	headerSignatureV2  = "X-Ots-Signature"
 	headerSignatureV4  = "X-Ots-Signaturev4"
 	headerSignDate     = "X-Ots-Signdate"
