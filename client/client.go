@@ -177,8 +177,8 @@ func (k *call) attempt(ctx context.Context) (*Response, otsauth.Credentials, *Er
 		k.log(ctx, nil, time.Since(began), err)
 		return nil, used, k.failed(nil, err)
 	}
-	answer, failure := k.read(used, req, resp)                         //nolint:contextcheck // a change of the clock skew is no one request's
-	k.skewed = failure != nil && k.client.signer.LearnSkew(used, resp) //nolint:contextcheck // as above
+	answer, failure := k.read(used, req, resp)
+	k.skewed = failure != nil && k.client.signer.LearnSkew(used, resp)
 	var cause error
 	if failure != nil {
 		cause = failure
