@@ -51,23 +51,48 @@ func StringToSign(method, path string, h http.Header) string {
 
 // appendStringToSign appends the string-to-sign to dst.
 func appendStringToSign(dst []byte, method, path string, lines []line) []byte {
+	return appendLines(appendRequest(dst, method, path), lines)
+}
+
+// appendRequest appends what precedes the lines.
+func appendRequest(dst []byte, method, path string) []byte {
 	dst = append(dst, path...)
 	dst = append(dst, '\n')
 	dst = append(dst, method...)
-	dst = append(dst, '\n', '\n') // between them the canonical query, always empty
-	return appendLines(dst, lines)
+	return append(dst, '\n', '\n') // between them the canonical query, always empty
 }
 
 // appendLines appends "name:value" and a line feed for each line.
 func appendLines(dst []byte, lines []line) []byte {
 	for i := range lines {
-		dst = appendLower(dst, lines[i].name)
-		dst = append(dst, ':')
-		dst = append(dst, lines[i].value...)
-		dst = append(dst, '\n')
+		dst = appendLine(dst, lines[i].name, lines[i].value)
 	}
 	return dst
 }
+
+func appendLine(dst []byte, name, value string) []byte {
+	dst = appendLower(dst, name)
+	dst = append(dst, ':')
+	dst = append(dst, value...)
+	return append(dst, '\n')
+}
+
+// merger appends lines that come in the order of their names, and between them
+// the others, which are sorted.
+type merger struct {
+	text   []byte
+	others []line
+}
+
+func (m *merger) add(name, value string) {
+	for len(m.others) > 0 && compareFold(m.others[0].name, name) < 0 {
+		m.text = appendLine(m.text, m.others[0].name, m.others[0].value)
+		m.others = m.others[1:]
+	}
+	m.text = appendLine(m.text, name, value)
+}
+
+func (m *merger) finish() []byte { return appendLines(m.text, m.others) }
 
 // A line is one x-ots- header, its name as it stands in the header map.
 type line struct{ name, value string }
@@ -111,10 +136,10 @@ func (l *lineList) collect(h http.Header) {
 }
 
 // collectOthers adds those signed headers of h that Sign does not set itself,
-// reports whether there are any, and deletes what is left of an earlier
-// signature. A name in another case than net/http's counts too: it would be
-// sent beside the one that Sign sets.
-func (l *lineList) collectOthers(h http.Header) bool {
+// sorts, and deletes what is left of an earlier signature. A name in another
+// case than net/http's counts too: it would be sent beside the one that Sign
+// sets.
+func (l *lineList) collectOthers(h http.Header) {
 	for name, values := range h {
 		switch {
 		case !hasPrefix(name):
@@ -124,7 +149,7 @@ func (l *lineList) collectOthers(h http.Header) bool {
 			l.addAll(name, values)
 		}
 	}
-	return l.n > 0
+	l.sort()
 }
 
 func (l *lineList) addAll(name string, values []string) {

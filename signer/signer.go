@@ -213,14 +213,18 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if req.Header == nil {
 		req.Header = make(http.Header, size)
 	}
-	h, lines := req.Header, &work.lines
-	others := lines.collectOthers(h)
+	h := req.Header
+	work.lines.collectOthers(h)
+	if err := work.lines.check(); err != nil {
+		return err
+	}
+	m := merger{text: appendRequest(work.text, method(req), req.URL.Path), others: work.lines.all()}
 	set := func(name, value string) {
 		h[name] = v.slice(value)
-		lines.add(name, value)
+		m.add(name, value)
 	}
 	set(headerAccessKeyID, creds.AccessKeyID)
-	if !lines.has(headerAPIVersion) {
+	if !work.lines.has(headerAPIVersion) {
 		set(headerAPIVersion, apiVersion)
 	}
 	set(headerContentMD5, contentMD5)
@@ -233,14 +237,8 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if !creds.SecurityToken.IsZero() {
 		set(headerSTSToken, creds.SecurityToken.Reveal())
 	}
-	if others { // else they were set in the order of their names
-		lines.sort()
-		if err := lines.check(); err != nil {
-			return err
-		}
-	}
+	work.text = m.finish()
 
-	work.text = appendStringToSign(work.text, method(req), req.URL.Path, lines.all())
 	if day == nil {
 		h[headerSignatureV2] = v.slice(v.string(work.sign()))
 	} else {
