@@ -16,8 +16,8 @@ generate: ## write the protobuf code anew
 fuzz: ## run each fuzz target, FUZZTIME (20s) long
 	.ci/run fuzz
 
-bench: ## run the benchmarks of the root, the signer and PlainBuffer
-	go test -run '^$$' -bench . -benchmem . ./signer ./internal/plainbuffer
+bench: ## measure beside the peers and write docs/performance.md
+	.ci/bench
 
 api: ## make today's exported API the one that later changes are compared with
 	.ci/run api-base

@@ -164,19 +164,31 @@ func NewCache(p Provider, opts *CacheOptions) *Cache {
 // has none, and then no longer than ctx allows. Errors: [*RefreshError] around
 // the source's error, [ErrClosed], or one that wraps ctx's error.
 func (c *Cache) Retrieve(ctx context.Context) (Credentials, error) {
-	return c.RetrieveAt(ctx, time.Now())
+	if s := c.current.Load(); s.fresh(time.Now().UnixNano()) {
+		return s.creds, nil
+	}
+	return c.retrieve(ctx)
 }
 
 // RetrieveAt is Retrieve for a caller that has just read the wall clock and
 // hands the reading in as now: reading the clock is most of Retrieve's cost.
 func (c *Cache) RetrieveAt(ctx context.Context, now time.Time) (Credentials, error) {
-	if s := c.current.Load(); s != nil && now.UnixNano() < s.check.Load() {
-		if !s.used.Load() { // a plain load lets all cores share the line
-			s.used.Store(true)
-		}
+	if s := c.current.Load(); s.fresh(now.UnixNano()) {
 		return s.creds, nil
 	}
 	return c.retrieve(ctx)
+}
+
+// fresh reports whether a reader at now (Unix nanoseconds) can take s as it is,
+// and remembers that one did. It is small enough to be inlined.
+func (s *snapshot) fresh(now int64) bool {
+	if s == nil || now >= s.check.Load() {
+		return false
+	}
+	if !s.used.Load() { // a plain load lets all cores share the line
+		s.used.Store(true)
+	}
+	return true
 }
 
 // retrieve is the path of a reader that has to look twice.
