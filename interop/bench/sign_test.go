@@ -112,7 +112,9 @@ func (f *floor) sign() string {
 
 // prepareSDK does what the SDK's doRequest does between NewRequest and the
 // sending, with its exported functions.
-func prepareSDK(b *testing.B, req *http.Request, body []byte, provider common.CredentialsProvider) {
+// v1.9.3's snapshot of V4 credentials forgets the token, so it comes separately:
+// to sign less is no speed.
+func prepareSDK(b *testing.B, req *http.Request, body []byte, provider common.CredentialsProvider, token string) {
 	credentials := provider.GetCredentials()
 	if v4, ok := credentials.(common.CredentialsV4); ok {
 		credentials = v4.GetSnapshot()
@@ -124,7 +126,7 @@ func prepareSDK(b *testing.B, req *http.Request, body []byte, provider common.Cr
 	req.Header.Set("x-ots-instancename", instance)
 	sum := md5.Sum(body)
 	req.Header.Set("x-ots-contentmd5", base64.StdEncoding.EncodeToString(sum[:]))
-	if token := credentials.GetSecurityToken(); token != "" {
+	if token != "" {
 		req.Header.Set("x-ots-ststoken", token)
 	}
 	tablestore.AddExtraHeader(req, credentials)
@@ -161,12 +163,9 @@ func BenchmarkSignature(b *testing.B) {
 		b.Run(s.name()+"/impl=sdk", func(b *testing.B) {
 			req := newRequest(b, nil)
 			provider := s.sdk()
-			prepareSDK(b, req, nil, provider)
+			prepareSDK(b, req, nil, provider, s.token)
 			req.Header.Del("x-ots-signature")
 			req.Header.Del("x-ots-signaturev4")
-			if s.token != "" { // v1.9.3's snapshot of V4 credentials forgets it
-				req.Header.Set("x-ots-ststoken", s.token)
-			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := tablestore.GetSignature("/GetRow", "POST", provider.GetCredentials(), req.Header); err != nil {
@@ -212,7 +211,7 @@ func BenchmarkPrepare(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					req.Header = http.Header{}
-					prepareSDK(b, req, s.body, provider)
+					prepareSDK(b, req, s.body, provider, s.token)
 				}
 			})
 		}
@@ -246,7 +245,7 @@ func BenchmarkPrepareParallel(b *testing.B) {
 				req := newRequest(b, s.body)
 				for pb.Next() {
 					req.Header = http.Header{}
-					prepareSDK(b, req, s.body, provider)
+					prepareSDK(b, req, s.body, provider, s.token)
 				}
 			})
 		})
