@@ -20,6 +20,9 @@ type Fault struct {
 	// doing what the request asks for. The request is still verified first.
 	StatusCode    int
 	Code, Message string
+	// Revoke revokes the temporary credentials that the request names, before it
+	// is looked at.
+	Revoke bool
 	// Reset cuts the connection without an answer, before the request is
 	// looked at.
 	Reset bool

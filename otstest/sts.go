@@ -95,6 +95,9 @@ func (t *STS) serve(ctx context.Context, r *http.Request, body []byte) *answer {
 		seen.Reason = "the connection was cut before the request was looked at"
 		return &answer{reset: true}
 	}
+	if fault.Revoke {
+		t.server.keys.revoke(seen.AccessKeyID)
+	}
 	issued, refused := t.do(r.Method, params, formErr, &seen)
 	if refused == nil && fault.StatusCode != 0 {
 		refused = &stsRefusal{fault.StatusCode, fault.Code, fault.Message}

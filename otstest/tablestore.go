@@ -56,6 +56,9 @@ func (s *Server) serveTablestore(ctx context.Context, r *inbound) *answer {
 		seen.Reason = "the connection was cut before the request was looked at"
 		return &answer{reset: true}
 	}
+	if fault.Revoke {
+		s.keys.revoke(seen.AccessKeyID)
+	}
 	message, refused := s.do(r, &fault)
 	seen.StringToSign = maskToken(r)
 	if fault.ResetAfter {
