@@ -171,6 +171,16 @@ func TestARejectedTokenIsReplacedAndTheRequestSentOnceMore(t *testing.T) {
 			require.EqualValues(t, 2, server.Stats().STSCalls)
 		})
 	}
+	t.Run("also when it is revoked under way", func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		c := inProcess(t, server, server.STS().Provider(), client.Options{Retry: client.NoRetryPolicy{}})
+		for range 10 {
+			server.Fail(1, otstest.Fault{Revoke: true})
+			resp, err := c.ListTable(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 2, resp.Attempts)
+		}
+	})
 	t.Run("but not a third time", func(t *testing.T) {
 		server := otstest.NewServer(t, nil)
 		provider := otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
