@@ -3,6 +3,7 @@ package otsauth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -429,4 +430,49 @@ func TestExplainTellsWhatEachProviderSaid(t *testing.T) {
 	stopped := otsauth.Chain(script("a", errAbsent), script("b", errBroken), script("c", nil)).Explain(t.Context())
 	require.Len(t, stopped, 2)
 	require.ErrorIs(t, stopped[1].Err, errBroken)
+}
+
+func TestPrintedSourcesShowNoSecret(t *testing.T) {
+	clearEnv(t)
+	server := otstest.NewServer(t, nil)
+	uri, err := otsauth.URI("http://localhost/?key="+hiddenSecret, nil)
+	require.NoError(t, err)
+	process, err := otsauth.Process([]string{"echo", hiddenSecret}, nil)
+	require.NoError(t, err)
+	profile := otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: configFile(t, profiles(`{"name":"p","mode":"AK","access_key_id":"id","access_key_secret":"`+hiddenSecret+`"}`))})
+	_, err = profile.Retrieve(t.Context())
+	require.NoError(t, err)
+	oidc, err := otsauth.AssumeRoleWithOIDC(func(context.Context) (otsauth.Secret, error) { return otsauth.NewSecret(hiddenSecret), nil }, providerARN, roleARN, oidcOptions(server))
+	require.NoError(t, err)
+	for _, p := range []otsauth.Provider{uri, process, profile, oidc} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			require.False(t, leaks(fmt.Sprintf(verb, p), hiddenSecret), "%s of %T", verb, p)
+		}
+	}
+}
+
+// FuzzSTSAnswers answers AssumeRole with anything, as a proxy or a broken
+// service may.
+func FuzzSTSAnswers(f *testing.F) {
+	f.Add(200, `{"RequestId":"r","Credentials":{"AccessKeyId":"id","AccessKeySecret":"`+hiddenSecret+`","SecurityToken":"t","Expiration":"2036-01-01T00:00:00Z"}}`)
+	f.Add(400, `{"Code":"SignatureDoesNotMatch","Message":"server string to sign is:`+hiddenSecret+`"}`)
+	f.Add(200, `{"Credentials":{"AccessKeySecret":"`+hiddenSecret+`\n"}}`)
+	server, err := otstest.Start(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	p := server.STS().Provider()
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if body == "" || status < 200 || status > 599 {
+			return
+		}
+		server.Fail(1, otstest.Fault{STS: true, StatusCode: status, PlainBody: body})
+		c, err := p.Retrieve(t.Context())
+		if err == nil && c.Validate() != nil {
+			t.Fatalf("accepted unusable credentials: %v", c.Validate())
+		}
+		if err != nil && strings.Contains(err.Error(), hiddenSecret) && !strings.Contains(body, `"Message"`) && !strings.Contains(body, `"Code"`) {
+			t.Fatalf("the error shows a secret: %v", err)
+		}
+	})
 }

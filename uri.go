@@ -42,6 +42,15 @@ func URI(uri string, opts *URIOptions) (Provider, error) {
 	return &credentialsURI{uri: uri, http: noRedirects(opts.HTTPClient)}, nil
 }
 
+// Format writes the host: the rest of the URI may be a secret.
+func (p *credentialsURI) Format(f fmt.State, _ rune) {
+	host := ""
+	if u, err := url.Parse(p.uri); err == nil {
+		host = u.Host
+	}
+	_, _ = fmt.Fprintf(f, "otsauth.URI{%s}", host)
+}
+
 // Retrieve makes one request.
 func (p *credentialsURI) Retrieve(ctx context.Context) (Credentials, error) {
 	creds, err := p.retrieve(ctx)
