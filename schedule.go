@@ -60,20 +60,20 @@ func askAgainAt(now, expires time.Time) time.Time {
 //
 // remaining is how long the current set is still good: no wait is longer than
 // half of it (but for the first second), so that there is always one more
-// attempt. With nothing good left (remaining is 0) the longest wait is 10 s, and
-// failures counts from there: callers are failing, and a minute after the
-// source is back would be a minute too much.
+// attempt. With nothing good left (remaining is 0) callers are failing, and a
+// minute after the source is back would be a minute too much: failures counts
+// from there, and the waits are 1 s, 2 s, 4 s, 8 s, then 10 s.
 func backoff(failures int, remaining time.Duration, share float64) time.Duration {
-	limit := maxBackoffExpired
+	limit, factor := maxBackoffExpired, time.Duration(2)
 	if remaining > 0 {
-		limit = min(maxBackoffValid, max(remaining/2, minBackoff))
+		limit, factor = min(maxBackoffValid, max(remaining/2, minBackoff)), 4
 	}
 	wait := minBackoff
 	for range failures - 1 {
 		if wait >= limit {
 			break
 		}
-		wait *= 4
+		wait *= factor
 	}
 	wait = min(wait, limit)
 	return wait - time.Duration(share*float64(wait/3))
