@@ -3,6 +3,8 @@ package client
 import (
 	"fmt"
 	"strings"
+
+	"github.com/otsauth/otsauth"
 )
 
 // A Code is one of the service's error codes. It is an error only so that
@@ -50,9 +52,10 @@ type Error struct {
 	RequestID string
 	// Hint is the next step in words, or "".
 	Hint string
-	// StatusCode is the HTTP status; 0 without an answer.
+	// StatusCode is the HTTP status of the answer that is the error; 0 if there
+	// is none, or what arrived cannot be believed.
 	StatusCode int
-	// Attempts is how many requests were sent.
+	// Attempts is how many requests were sent, or tried to be.
 	Attempts int
 	// Err is the cause of an error that the service did not answer, or nil.
 	Err error
@@ -91,18 +94,36 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// hint is the next step for an answer of the service, or "".
-func hint(code Code, message string, status int) string {
-	for _, h := range []struct {
-		code     Code
-		contains string
-		hint     string
-	}{
+// hint is the next step for an answer that is an error, or "".
+func hint(code Code, message string) string {
+	if code == "" {
+		return "the answer is not Tablestore's; check the endpoint and the proxy"
+	}
+	for _, h := range hints() {
+		if h.code == code && strings.Contains(message, h.contains) {
+			return h.hint
+		}
+	}
+	return ""
+}
+
+// A nextStep is what to do about a code with a message that contains a text.
+type nextStep struct {
+	code     Code
+	contains string
+	hint     string
+}
+
+// hints are the next steps; the first that fits is it.
+func hints() []nextStep {
+	return []nextStep{
 		{CodeAuthFailed, "Signature mismatch", "check that the AccessKey secret belongs to the AccessKey ID, and that no proxy changes x-ots- headers"},
 		{CodeAuthFailed, "AccessKeyID does not exist", "check the AccessKey ID; a temporary one (STS.…) also needs its security token"},
 		{CodeAuthFailed, "is disabled", "enable the AccessKey or the account in the RAM console"},
+		{CodeAuthFailed, "user does not exist", "check that the account has Tablestore activated"},
 		{CodeAuthFailed, "system time", "set this machine's clock: the service accepts 15 minutes' difference"},
 		{CodeAuthFailed, "instance is not found", "check the instance name and that the endpoint is in its region"},
+		{CodeAuthFailed, "instance is not running", "check the instance in the Tablestore console"},
 		{CodeAuthFailed, "MD5", "something changed the body on its way; look for a proxy"},
 		{CodeAuthFailed, "privilege", "use a key of the account that owns the instance, or grant the RAM user access"},
 		{CodeAuthFailed, "ACL", "allow this network in the instance's access control list"},
@@ -110,19 +131,15 @@ func hint(code Code, message string, status int) string {
 		{CodeAuthFailed, "token", "the temporary credentials were refused twice; check that their provider renews them"},
 		{CodeNoPermissionAccess, "", "grant the RAM user or role the action and table in a policy"},
 		{CodeObjectNotExist, "", "create the table, or check its name"},
+		{CodeObjectAlreadyExist, "", "use the table as it is, or another name"},
 		{CodeTableNotReady, "", "a new table needs a few seconds; try again"},
 		{CodeInvalidPK, "", "give all primary key columns of the table, in the table's order, with the table's types"},
 		{CodeConditionCheckFail, "", "read the row again and decide anew"},
+		{CodeQuotaExhausted, "Too frequent", "create, change and delete tables less often"},
+		{CodeQuotaExhausted, "Number of tables", "delete a table, or ask for a higher quota"},
+		{CodeServerBusy, "", "send less at once; a table spreads its load by its first primary key column"},
 		{CodeParameterInvalid, "Missing header", "a proxy between this machine and Tablestore removes headers"},
-	} {
-		if h.code == code && strings.Contains(message, h.contains) {
-			return h.hint
-		}
 	}
-	if code == "" && status != 0 {
-		return "the answer is not Tablestore's; check the endpoint and the proxy"
-	}
-	return ""
 }
 
 // rejectsToken reports whether an answer to a request with a security token
@@ -144,3 +161,29 @@ func rejectsToken(e *Error) bool {
 	}
 	return false
 }
+
+// closedError says that the client was closed. It matches [otsauth.ErrClosed].
+type closedError struct{}
+
+// Error says what to do.
+func (closedError) Error() string { return "the client is closed; make another with New" }
+
+// Is reports whether target is [otsauth.ErrClosed].
+func (closedError) Is(target error) bool { return target == otsauth.ErrClosed }
+
+// sizeError says that an answer is too large.
+type sizeError struct{ size int64 }
+
+// Error says how large.
+func (e *sizeError) Error() string {
+	return fmt.Sprintf("the answer has %d bytes or more, and no more than %d are read; ask for less at once", e.size, maxResponse)
+}
+
+// credentialsError marks an attempt that was not sent for want of credentials.
+type credentialsError struct{ err error }
+
+// Error returns the cause's text.
+func (e *credentialsError) Error() string { return "no credentials: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *credentialsError) Unwrap() error { return e.err }

@@ -13,10 +13,22 @@ func SetDialer(c *OTSClient, dial func(context.Context, string, string) (net.Con
 	c.opts.Transport.(*http.Transport).DialContext = dial
 }
 
+// CloseIdle closes the idle connections of a client's own transport.
+func CloseIdle(c *OTSClient) { c.opts.Transport.(*http.Transport).CloseIdleConnections() }
+
 // SetRoots makes a client's own transport trust roots, and tell about its
 // connections.
 func SetRoots(c *OTSClient, roots *x509.CertPool, connected func(tls.ConnectionState)) {
 	config := c.opts.Transport.(*http.Transport).TLSClientConfig
 	config.RootCAs = roots
 	config.VerifyConnection = func(s tls.ConnectionState) error { connected(s); return nil }
+}
+
+// Hints returns the next steps for answers that are errors.
+func Hints() []string {
+	var all []string
+	for _, h := range hints() {
+		all = append(all, h.hint)
+	}
+	return all
 }

@@ -3,9 +3,12 @@ package client
 import (
 	"crypto/tls"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/text/encoding"
 
 	"github.com/otsauth/otsauth"
 )
@@ -24,10 +27,11 @@ const (
 type Options struct {
 	// Timeout bounds one attempt, from connecting to the last byte of the
 	// answer. The context of a call bounds the call, with all its attempts.
-	// Zero or less: 50 seconds.
+	// Zero: 50 seconds. Negative: only the context bounds an attempt.
 	Timeout time.Duration
 	// MaxConnections bounds the connections, in use or idle; a request that
-	// finds none free waits. All are kept alive. Zero or less: 50.
+	// finds none free waits. All are kept alive. Zero: 50. Negative: as many as
+	// there are requests at once.
 	MaxConnections int
 	// Logger gets a debug record for each attempt and an error record for each
 	// call that fails; never a key, a token or a body. Nil: nothing is logged.
@@ -40,9 +44,14 @@ type Options struct {
 	// Region is the instance's region, as in "cn-hangzhou". If it is set
 	// requests are signed with V4, else with V2.
 	Region string
+	// Encoding is that of the strings the program passes and gets: names of
+	// tables and columns, and STRING values. The service is always sent UTF-8.
+	// Strings that are invalid in it are refused before sending. Nil: UTF-8.
+	Encoding encoding.Encoding
 	// Transport sends the requests; MaxConnections, TLSMinVersion and
-	// TLSMaxVersion are then its business. It must not follow redirects. Nil: a
-	// transport of the client's own, which honours HTTPS_PROXY.
+	// TLSMaxVersion are then its business. It must neither follow redirects nor
+	// repeat requests. Nil: a transport of the client's own, which honours
+	// HTTPS_PROXY.
 	Transport http.RoundTripper
 	// UserAgent is sent with each request. Empty: "otsauth-go".
 	UserAgent string
@@ -60,10 +69,10 @@ func (o *Options) withDefaults() (Options, error) {
 	if o != nil {
 		filled = *o
 	}
-	if filled.Timeout <= 0 {
+	if filled.Timeout == 0 {
 		filled.Timeout = defaultTimeout
 	}
-	if filled.MaxConnections <= 0 {
+	if filled.MaxConnections == 0 {
 		filled.MaxConnections = defaultMaxConnections
 	}
 	if filled.Logger == nil {
@@ -90,13 +99,17 @@ func (o *Options) withDefaults() (Options, error) {
 // newTransport returns the client's own transport: HTTP/1.1, as all official
 // SDKs speak, with as many idle connections as there may be at all.
 func (o *Options) newTransport() *http.Transport {
+	idle := o.MaxConnections
+	if idle < 0 {
+		idle = math.MaxInt
+	}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion},
 		TLSHandshakeTimeout: connectTimeout,
-		MaxConnsPerHost:     o.MaxConnections,
-		MaxIdleConnsPerHost: o.MaxConnections,
+		MaxConnsPerHost:     max(o.MaxConnections, 0), // 0: no bound
+		MaxIdleConnsPerHost: idle,
 		IdleConnTimeout:     idleConnTimeout,
 		DisableCompression:  true, // bodies are checked byte for byte
 	}

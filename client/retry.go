@@ -16,12 +16,17 @@ const (
 	retryDelayFactor = 2
 )
 
+// maxCredentialsWait is how long a call waits for credentials: longer than most
+// outages of STS, and shorter than a caller without a deadline takes for ever.
+const maxCredentialsWait = 5 * time.Minute
+
 // An Attempt is one that failed, for a [RetryPolicy] to judge.
 type Attempt struct {
 	// Action is the Tablestore action, such as "GetRow".
 	Action string
 	// Number counts the attempts of this call that failed the same way: sent
-	// and failed, or not sent for want of credentials. The first is 1.
+	// and failed, or not sent for want of credentials. The first is 1. An attempt
+	// whose rejected token or date the client mended by itself does not count.
 	Number int
 	// Err is why it failed.
 	Err error
@@ -32,8 +37,11 @@ type Attempt struct {
 	StatusCode int
 	// Executed says whether the service may have done what the request asks
 	// for without an answer having arrived: the connection broke or timed out
-	// after it had been made. An answer that is an error leaves it false.
+	// after something had been written. An answer that is an error leaves it false.
 	Executed bool
+	// NoCredentials says that nothing was sent, for want of credentials. The
+	// client then waits at least until the cache will ask for some again.
+	NoCredentials bool
 	// Temporary says of an attempt without an answer whether it can succeed
 	// later: credentials were not to be had just now, or the network failed.
 	Temporary bool
@@ -52,9 +60,12 @@ type RetryPolicy interface {
 // DefaultRetryPolicy is the reference client's default. It repeats a request up
 // to 20 times: any action when the service is busy or throttles, or a row or
 // table is not ready; actions that only read also after a timeout, an internal
-// error, HTTP 500, 502 or 503, or a broken connection. Failing to get
-// credentials for a temporary reason, or to connect, counts like a busy
-// service: nothing was sent.
+// error, HTTP 500, 502 or 503, or a broken connection. A connection that could
+// not be made, or that was found closed before anything was written, is no
+// reason to spare a write: the service cannot have executed it.
+//
+// While credentials cannot be had for a temporary reason, a call waits for up to
+// 5 minutes since it began, however many attempts that takes.
 //
 // The delay before the n-th retry is random between half and all of
 // min(3 s, b·2ⁿ⁻¹), where b is 500 ms when the service throttles, else 200 ms.
@@ -76,7 +87,8 @@ func (WriteRetryPolicy) Next(a Attempt) (time.Duration, bool) {
 	return retryDelay(a), shouldRetry(a, isRead(a.Action) || isRowWrite(a.Action))
 }
 
-// NoRetryPolicy never repeats a request.
+// NoRetryPolicy never repeats a request, nor waits for credentials longer than
+// fetching them takes. A rejected token is replaced all the same.
 type NoRetryPolicy struct{}
 
 // Next implements [RetryPolicy].
@@ -92,7 +104,10 @@ func (NoDelayRetryPolicy) Next(a Attempt) (time.Duration, bool) {
 }
 
 func isRead(action string) bool {
-	return slices.Contains([]string{"ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange"}, action)
+	return slices.Contains([]string{
+		"ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange",
+		"GetTimeseriesData", "ListTimeseriesTable", "DescribeTimeseriesTable", "QueryTimeseriesMeta",
+	}, action)
 }
 
 func isRowWrite(action string) bool {
@@ -101,6 +116,9 @@ func isRowWrite(action string) bool {
 
 // shouldRetry holds the reference client's rules.
 func shouldRetry(a Attempt, repeatable bool) bool {
+	if a.NoCredentials {
+		return a.Temporary && a.Elapsed < maxCredentialsWait
+	}
 	if a.Number > maxRetries {
 		return false
 	}

@@ -2,11 +2,7 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"time"
-	"unicode/utf8"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
@@ -68,6 +64,8 @@ const (
 // A Condition must hold for a write to happen. Nil: none.
 type Condition struct {
 	RowExistence RowExistence
+	// Column must pass the row as it is, if there is one. Nil: no column counts.
+	Column Filter
 }
 
 // ResponseMeta is part of each response.
@@ -87,12 +85,18 @@ type PutRowRequest struct {
 	PrimaryKey PrimaryKey
 	Columns    []Column
 	Condition  *Condition
+	// Return is what the answer has of the row. Zero: nothing.
+	Return ReturnType
+	// ReturnColumns are the columns of ReturnAfterModify.
+	ReturnColumns []string
 }
 
 // A PutRowResponse is the result of [OTSClient.PutRow].
 type PutRowResponse struct {
 	ResponseMeta
 	Consumed Capacity
+	// Row is what Return asked for, or nil.
+	Row *Row
 }
 
 // PutRow writes a row; one with the same primary key is replaced as a whole. The
@@ -102,20 +106,37 @@ func (c *OTSClient) PutRow(ctx context.Context, req *PutRowRequest) (*PutRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	row, err := encodeRow(req.Table, req.PrimaryKey, req.Columns)
+	w, err := req.write(c.text)
 	if err != nil {
 		return nil, err
 	}
 	var answer otspb.PutRowResponse
 	meta, err := c.do(ctx, "PutRow", &otspb.PutRowRequest{
-		TableName: &req.Table,
-		Row:       row,
-		Condition: req.Condition.message(),
+		TableName: &w.table, Row: w.row, Condition: w.condition, ReturnContent: w.content,
 	}, &answer)
 	if err != nil {
 		return nil, err
 	}
-	return &PutRowResponse{ResponseMeta: meta, Consumed: capacity(answer.GetConsumed().GetCapacityUnit())}, nil
+	response := &PutRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit())}
+	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
+		return nil, meta.broken("PutRow", err)
+	}
+	return response, nil
+}
+
+func (r *PutRowRequest) write(t text) (*written, error) {
+	if r == nil {
+		return nil, errNilRequest()
+	}
+	key, err := t.key(r.PrimaryKey)
+	if err != nil {
+		return nil, err
+	}
+	cells, err := t.columns(r.Columns)
+	if err != nil {
+		return nil, err
+	}
+	return newWritten(t, otspb.OperationType_PUT, r.Table, &pb.Row{PrimaryKey: key, Columns: cells}, r.Condition, r.Return, r.ReturnColumns)
 }
 
 // A GetRowRequest is the argument of [OTSClient.GetRow].
@@ -126,6 +147,16 @@ type GetRowRequest struct {
 	Columns []string
 	// MaxVersions is how many versions of a column to get. Zero: 1.
 	MaxVersions int
+	// Times chooses versions by their timestamps. Nil: any.
+	Times *TimeRange
+	// Filter must pass the row, else it counts as absent. Nil: none.
+	Filter Filter
+	// StartColumn and EndColumn bound the columns to get by their names, from
+	// StartColumn, exclusive of EndColumn. Empty: no bound.
+	StartColumn, EndColumn string
+	// Token is NextToken of the answer with the row's columns before. Nil: from
+	// the first.
+	Token []byte
 }
 
 // A GetRowResponse is the result of [OTSClient.GetRow].
@@ -134,6 +165,8 @@ type GetRowResponse struct {
 	Consumed Capacity
 	// Row is nil if there is no such row, or it has none of the columns.
 	Row *Row
+	// NextToken is set if the row has more columns than one answer holds.
+	NextToken []byte
 }
 
 // GetRow reads a row. That it does not exist is no error. The error is a
@@ -142,135 +175,64 @@ func (c *OTSClient) GetRow(ctx context.Context, req *GetRowRequest) (*GetRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	key, err := encodeRow(req.Table, req.PrimaryKey, nil)
+	message, err := req.message(c.text)
 	if err != nil {
 		return nil, err
 	}
 	var answer otspb.GetRowResponse
-	meta, err := c.do(ctx, "GetRow", &otspb.GetRowRequest{
-		TableName:    &req.Table,
-		PrimaryKey:   key,
-		ColumnsToGet: req.Columns,
-		MaxVersions:  proto.Int32(int32(max(req.MaxVersions, 1))), //nolint:gosec // the service refuses what is out of range
-	}, &answer)
+	meta, err := c.do(ctx, "GetRow", message, &answer)
 	if err != nil {
 		return nil, err
 	}
-	response := &GetRowResponse{ResponseMeta: meta, Consumed: capacity(answer.GetConsumed().GetCapacityUnit())}
-	if len(answer.GetRow()) == 0 {
-		return response, nil
-	}
-	rows, err := pb.Decode(answer.GetRow())
-	if err == nil && len(rows) != 1 {
-		err = fmt.Errorf("the answer has %d rows, not one", len(rows))
-	}
-	if err != nil {
+	response := &GetRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit()), NextToken: answer.GetNextToken()}
+	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
 		return nil, meta.broken("GetRow", err)
 	}
-	response.Row = decodeRow(&rows[0])
 	return response, nil
 }
 
-// do sends a message and decodes the answer into another.
-func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message) (ResponseMeta, error) {
-	body, err := proto.Marshal(request)
+// message checks the request and returns it on the wire.
+func (r *GetRowRequest) message(t text) (*otspb.GetRowRequest, error) {
+	table, err := t.table(r.Table)
 	if err != nil {
-		return ResponseMeta{}, &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: " + err.Error()}
-	}
-	resp, err := c.Do(ctx, action, body)
-	if err != nil {
-		return ResponseMeta{}, err
-	}
-	meta := ResponseMeta{RequestID: resp.RequestID, Attempts: resp.Attempts}
-	if err := proto.Unmarshal(resp.Body, answer); err != nil {
-		return meta, meta.broken(action, err)
-	}
-	return meta, nil
-}
-
-// broken is the error of an answer that was signed and cannot be decoded.
-func (m ResponseMeta) broken(action string, err error) *Error {
-	return &Error{Action: action, RequestID: m.RequestID, Attempts: m.Attempts, Err: fmt.Errorf("the answer cannot be decoded: %w", err)}
-}
-
-// encodeRow checks a row of a table and returns it in PlainBuffer.
-func encodeRow(table string, key PrimaryKey, columns []Column) ([]byte, error) {
-	if err := checkTable(table); err != nil {
 		return nil, err
 	}
-	row := pb.Row{PrimaryKey: make([]pb.Cell, len(key)), Columns: make([]pb.Cell, len(columns))}
-	if len(key) == 0 {
-		return nil, &otsauth.ConfigError{Field: "primary key", Problem: "is empty; give all primary key columns of the table"}
+	key, err := t.encodeKey(r.PrimaryKey)
+	if err != nil {
+		return nil, err
 	}
-	for i, c := range key {
-		if err := checkColumn(c.Name, c.Value); err != nil {
-			return nil, err
-		}
-		row.PrimaryKey[i] = pb.Cell{Name: c.Name, Value: c.Value.v}
+	chosen, err := (&choice{r.Columns, r.MaxVersions, r.Times, r.Filter, r.StartColumn, r.EndColumn}).message(t)
+	if err != nil {
+		return nil, err
 	}
-	for i, c := range columns {
-		if err := checkColumn(c.Name, c.Value); err != nil {
-			return nil, err
-		}
-		row.Columns[i] = pb.Cell{Name: c.Name, Value: c.Value.v}
-		if !c.Timestamp.IsZero() {
-			row.Columns[i].HasTimestamp, row.Columns[i].Timestamp = true, c.Timestamp.UnixMilli()
-		}
-	}
-	return pb.Append(nil, &row), nil
-}
-
-// checkTable refuses what cannot be a table's name. The service has more rules.
-func checkTable(name string) error {
-	switch {
-	case name == "":
-		return &otsauth.ConfigError{Field: "table name", Problem: "is empty"}
-	case !utf8.ValidString(name):
-		return &otsauth.ConfigError{Field: "table name", Problem: "is not UTF-8"}
-	}
-	return nil
-}
-
-// checkColumn refuses what would be sent as something else than it says.
-func checkColumn(name string, v Value) error {
-	switch {
-	case name == "":
-		return &otsauth.ConfigError{Field: "column", Problem: "has an empty name"}
-	case !utf8.ValidString(name):
-		return &otsauth.ConfigError{Field: "column", Problem: "has a name that is not UTF-8"}
-	case v.Kind() == KindNone:
-		return &otsauth.ConfigError{Field: "column " + name, Problem: "has no value; use client.Int, client.String and so on"}
-	case v.Kind() == KindString && !utf8.ValidString(v.v.Text()):
-		return &otsauth.ConfigError{Field: "column " + name, Problem: "has a string that is not UTF-8; use client.Bytes"}
-	}
-	return nil
-}
-
-// decodeRow turns a decoded row into the public form.
-func decodeRow(r *pb.Row) *Row {
-	row := &Row{PrimaryKey: make(PrimaryKey, len(r.PrimaryKey)), Columns: make([]Column, len(r.Columns))}
-	for i := range r.PrimaryKey {
-		row.PrimaryKey[i] = KeyColumn{r.PrimaryKey[i].Name, Value{r.PrimaryKey[i].Value}}
-	}
-	for i := range r.Columns {
-		row.Columns[i] = Column{Name: r.Columns[i].Name, Value: Value{r.Columns[i].Value}, Timestamp: time.UnixMilli(r.Columns[i].Timestamp)}
-	}
-	return row
+	return &otspb.GetRowRequest{
+		TableName: &table, PrimaryKey: key, ColumnsToGet: chosen.columns, MaxVersions: &chosen.maxVersions, TimeRange: chosen.times,
+		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token,
+	}, nil
 }
 
 // message returns the condition on the wire; nil is none.
-func (c *Condition) message() *otspb.Condition {
+func (c *Condition) message(t text) (*otspb.Condition, error) {
 	existence := otspb.RowExistenceExpectation_IGNORE
 	if c != nil {
-		existence = otspb.RowExistenceExpectation(c.RowExistence) //nolint:gosec // three values
+		switch c.RowExistence {
+		case Ignore:
+		case ExpectExist:
+			existence = otspb.RowExistenceExpectation_EXPECT_EXIST
+		case ExpectNotExist:
+			existence = otspb.RowExistenceExpectation_EXPECT_NOT_EXIST
+		default:
+			return nil, &otsauth.ConfigError{Field: "RowExistence", Problem: "is none of Ignore, ExpectExist and ExpectNotExist"}
+		}
 	}
-	return &otspb.Condition{RowExistence: &existence}
-}
-
-func capacity(cu *otspb.CapacityUnit) Capacity {
-	return Capacity{Read: int(cu.GetRead()), Write: int(cu.GetWrite())}
-}
-
-func errNilRequest() error {
-	return &otsauth.ConfigError{Field: "request", Problem: "is nil"}
+	message := &otspb.Condition{RowExistence: &existence}
+	if c == nil || c.Column == nil {
+		return message, nil
+	}
+	if err := refusePagination(c.Column, "a condition"); err != nil {
+		return nil, err
+	}
+	var err error
+	message.ColumnCondition, err = encodeFilter(t, c.Column)
+	return message, err
 }

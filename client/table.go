@@ -6,8 +6,6 @@ import (
 	"math"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
 )
@@ -26,7 +24,13 @@ func (c *OTSClient) ListTable(ctx context.Context) (*ListTableResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ListTableResponse{ResponseMeta: meta, Tables: answer.GetTableNames()}, nil
+	tables := answer.GetTableNames()
+	for i := range tables {
+		if tables[i], err = c.text.in(tables[i]); err != nil {
+			return nil, meta.broken("ListTable", err)
+		}
+	}
+	return &ListTableResponse{ResponseMeta: meta, Tables: tables}, nil
 }
 
 // KeyType is the type of a primary key column.
@@ -73,7 +77,7 @@ func (c *OTSClient) CreateTable(ctx context.Context, req *CreateTableRequest) (*
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	message, err := req.message()
+	message, err := req.message(c.text)
 	if err != nil {
 		return nil, err
 	}
@@ -85,36 +89,60 @@ func (c *OTSClient) CreateTable(ctx context.Context, req *CreateTableRequest) (*
 }
 
 // message checks the request and returns it on the wire.
-func (r *CreateTableRequest) message() (*otspb.CreateTableRequest, error) {
-	if err := checkTable(r.Table); err != nil {
+func (r *CreateTableRequest) message(t text) (*otspb.CreateTableRequest, error) {
+	table, err := t.table(r.Table)
+	if err != nil {
 		return nil, err
 	}
-	ttl := int64(-1)
-	if r.TimeToLive != 0 {
-		ttl = int64(r.TimeToLive / time.Second)
-		if r.TimeToLive%time.Second != 0 || ttl < 0 || ttl > math.MaxInt32 {
-			return nil, &otsauth.ConfigError{Field: "TimeToLive", Problem: fmt.Sprintf("is %s; it must be whole seconds, or zero for ever", r.TimeToLive)}
-		}
+	key, err := keySchemas(t, r.PrimaryKey)
+	if err != nil {
+		return nil, err
 	}
-	meta := &otspb.TableMeta{TableName: &r.Table}
-	for _, column := range r.PrimaryKey {
-		if column.Type < KeyInteger || column.Type > KeyBinary {
-			return nil, &otsauth.ConfigError{Field: "primary key column " + column.Name, Problem: "has no type; set KeyInteger, KeyString or KeyBinary"}
-		}
-		schema := &otspb.PrimaryKeySchema{Name: &column.Name, Type: otspb.PrimaryKeyType(column.Type).Enum()}
-		if column.AutoIncrement {
-			schema.Option = otspb.PrimaryKeyOption_AUTO_INCREMENT.Enum()
-		}
-		meta.PrimaryKey = append(meta.PrimaryKey, schema)
+	reserved, err := r.Reserved.message("Reserved")
+	if err != nil {
+		return nil, err
+	}
+	versions, err := atLeastOne("MaxVersions", r.MaxVersions)
+	if err != nil {
+		return nil, err
+	}
+	ttl, err := seconds("TimeToLive", r.TimeToLive)
+	if err != nil {
+		return nil, err
 	}
 	return &otspb.CreateTableRequest{
-		TableMeta: meta,
-		ReservedThroughput: &otspb.ReservedThroughput{CapacityUnit: &otspb.CapacityUnit{
-			Read: proto.Int32(int32(r.Reserved.Read)), Write: proto.Int32(int32(r.Reserved.Write)), //nolint:gosec // the service refuses what is out of range
-		}},
-		TableOptions: &otspb.TableOptions{
-			TimeToLive:  proto.Int32(int32(ttl)),
-			MaxVersions: proto.Int32(int32(max(r.MaxVersions, 1))), //nolint:gosec // the service refuses what is out of range
-		},
+		TableMeta:          &otspb.TableMeta{TableName: &table, PrimaryKey: key},
+		ReservedThroughput: &otspb.ReservedThroughput{CapacityUnit: reserved},
+		TableOptions:       &otspb.TableOptions{TimeToLive: &ttl, MaxVersions: &versions},
 	}, nil
+}
+
+func keySchemas(t text, columns []KeySchema) ([]*otspb.PrimaryKeySchema, error) {
+	schemas := make([]*otspb.PrimaryKeySchema, len(columns))
+	for i, c := range columns {
+		name, err := t.column(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		if c.Type < KeyInteger || c.Type > KeyBinary {
+			return nil, &otsauth.ConfigError{Field: "primary key column " + c.Name, Problem: "has no type; set KeyInteger, KeyString or KeyBinary"}
+		}
+		schemas[i] = &otspb.PrimaryKeySchema{Name: &name, Type: otspb.PrimaryKeyType(c.Type).Enum()}
+		if c.AutoIncrement {
+			schemas[i].Option = otspb.PrimaryKeyOption_AUTO_INCREMENT.Enum()
+		}
+	}
+	return schemas, nil
+}
+
+// seconds returns how long data is kept on the wire, where -1 is for ever.
+func seconds(field string, d time.Duration) (int32, error) {
+	if d == 0 {
+		return -1, nil
+	}
+	n := d / time.Second
+	if d%time.Second != 0 || n < 0 || n > math.MaxInt32 {
+		return 0, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %s; it must be whole seconds, or zero for ever", d)}
+	}
+	return int32(n), nil
 }

@@ -1,0 +1,259 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+// maxResponse bounds the body of an answer, in bytes. The service's own limit
+// is 4 MiB for the largest, GetRange; other actions may answer more.
+const maxResponse = 64 << 20
+
+const headerRequestID = "X-Ots-Requestid"
+
+// call is one Do with its attempts.
+type call struct {
+	client *OTSClient
+	action string
+	body   []byte
+	began  time.Time
+
+	sent     int  // attempts that were sent
+	mended   int  // those of them that were repeated without asking the policy
+	unsigned int  // attempts that got no credentials
+	renewed  bool // a rejected token was replaced since the policy was asked
+	redated  bool // the request was dated anew since the policy was asked
+}
+
+// outcome is what one attempt came to.
+type outcome struct {
+	used   otsauth.Credentials
+	resp   *http.Response // nil: none arrived
+	size   int            // of the answer's body
+	took   time.Duration
+	answer *Response
+	err    *Error // nil: success
+	skewed bool   // the answer taught the signer the service's clock
+	unsent bool   // the service cannot have got the request
+}
+
+// run makes attempts until one succeeds or the policy, or ctx, ends them.
+func (k *call) run(ctx context.Context) (*Response, error) {
+	for {
+		if k.client.closed.Load() {
+			return nil, &Error{Action: k.action, Attempts: k.sent, Err: closedError{}}
+		}
+		o := k.attempt(ctx)
+		k.log(ctx, o)
+		switch {
+		case o.err == nil:
+			return o.answer, nil
+		case o.skewed && !k.redated:
+			k.redated = true
+			k.mended++
+			continue
+		case !k.renewed && !o.used.SecurityToken.IsZero() && rejectsToken(o.err):
+			k.renewed = true
+			k.mended++
+			k.client.signer.Invalidate(o.used)
+			continue
+		case ctx.Err() != nil:
+			return nil, k.ended(ctx, o.err)
+		}
+		delay, retry := k.client.opts.Retry.Next(k.describe(o))
+		if !retry {
+			return nil, o.err
+		}
+		if !wait(ctx, max(delay, untilRefresh(o.err))) {
+			return nil, k.ended(ctx, o.err)
+		}
+		k.renewed, k.redated = false, false
+	}
+}
+
+// attempt signs and sends the request once.
+func (k *call) attempt(ctx context.Context) *outcome {
+	if timeout := k.client.opts.Timeout; timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	var sending progress
+	o := &outcome{}
+	req, err := http.NewRequestWithContext(sending.watch(ctx), http.MethodPost, k.client.endpoint+"/"+k.action, bytes.NewReader(k.body))
+	if err != nil {
+		o.err = k.failed(nil, err)
+		return o
+	}
+	req.Header = make(http.Header, 12)
+	req.Header.Set("User-Agent", k.client.opts.UserAgent)
+	if o.used, err = k.client.signer.Sign(ctx, req, k.body); err != nil {
+		k.unsigned++
+		o.err = k.failed(nil, &credentialsError{err})
+		return o
+	}
+	remember(&k.client.signed)
+	k.sent++
+	began := time.Now()
+	resp, err := k.client.opts.Transport.RoundTrip(req)
+	if err != nil {
+		o.err = k.failed(nil, err)
+		o.err.Hint = networkHint(err)
+		o.unsent = sending.neverSent(err, ctx.Err() != nil)
+	} else {
+		defer resp.Body.Close()
+		remember(&k.client.answered)
+		resp.Request, o.resp = req, resp
+		k.read(o)
+	}
+	o.took = time.Since(began)
+	return o
+}
+
+// read reads and checks an answer.
+func (k *call) read(o *outcome) {
+	body, err := readBody(o.resp)
+	o.size = len(body)
+	if err != nil {
+		o.err = k.failed(o.resp, err)
+		return
+	}
+	if !k.client.opts.InsecureSkipResponseCheck {
+		if err := k.client.signer.VerifyResponse(o.used, o.resp, body); err != nil {
+			o.err = k.failed(o.resp, err)
+			return
+		}
+	}
+	if o.resp.StatusCode < 200 || o.resp.StatusCode >= 300 {
+		o.err = k.refused(o.resp, body)
+		o.skewed = k.client.signer.LearnSkew(o.used, o.resp)
+		return
+	}
+	o.answer = &Response{Body: body, RequestID: o.resp.Header.Get(headerRequestID), Header: o.resp.Header, Attempts: k.sent}
+}
+
+// readBody reads a bounded body, in one allocation where its length is known.
+func readBody(resp *http.Response) ([]byte, error) {
+	if resp.ContentLength > maxResponse {
+		return nil, &sizeError{resp.ContentLength}
+	}
+	if resp.ContentLength >= 0 {
+		body := make([]byte, resp.ContentLength)
+		n, err := io.ReadFull(resp.Body, body)
+		return body[:n], err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
+	if err == nil && len(body) > maxResponse {
+		return nil, &sizeError{int64(len(body))}
+	}
+	return body, err
+}
+
+// failed is the error of an attempt that has no answer of the service.
+func (k *call) failed(resp *http.Response, err error) *Error {
+	e := &Error{Action: k.action, Attempts: k.sent, Err: err}
+	if resp != nil {
+		e.RequestID = resp.Header.Get(headerRequestID)
+	}
+	return e
+}
+
+// refused is the error that the service answered. The body is not always the
+// service's: it may be any text that a proxy wrote.
+func (k *call) refused(resp *http.Response, body []byte) *Error {
+	e := &Error{Action: k.action, Attempts: k.sent, StatusCode: resp.StatusCode, RequestID: resp.Header.Get(headerRequestID)}
+	var answer otspb.Error
+	if proto.Unmarshal(body, &answer) == nil && strings.HasPrefix(answer.GetCode(), "OTS") {
+		e.Code, e.Message = Code(answer.GetCode()), answer.GetMessage()
+	}
+	e.Hint = hint(e.Code, e.Message)
+	return e
+}
+
+// ended is the error of a call whose context ended.
+func (k *call) ended(ctx context.Context, last *Error) *Error {
+	e := *last
+	if e.Err == nil || !errors.Is(e.Err, ctx.Err()) {
+		e.Err = fmt.Errorf("%w; the last attempt: %w", ctx.Err(), last)
+	}
+	return &e
+}
+
+// describe tells the policy what failed.
+func (k *call) describe(o *outcome) Attempt {
+	e := o.err
+	a := Attempt{
+		Action: k.action, Number: k.sent - k.mended, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode,
+		Elapsed: time.Since(k.began),
+	}
+	if e.StatusCode != 0 {
+		return a
+	}
+	if ce := (*credentialsError)(nil); errors.As(e.Err, &ce) {
+		a.NoCredentials, a.Number = true, k.unsigned
+		a.Temporary = isTemporary(ce.err, k.client.signed.Load())
+		return a
+	}
+	a.Executed = !o.unsent
+	a.Temporary = canPass(e.Err, k.client.answered.Load())
+	return a
+}
+
+// log writes the record of one attempt.
+func (k *call) log(ctx context.Context, o *outcome) {
+	if !k.client.opts.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs, slog.String("action", k.action), slog.Int("attempt", k.sent),
+		slog.Duration("took", o.took), slog.Int("request_bytes", len(k.body)))
+	if o.resp != nil {
+		attrs = append(attrs, slog.Int("status", o.resp.StatusCode),
+			slog.String("request_id", o.resp.Header.Get(headerRequestID)), slog.Int("response_bytes", o.size))
+	}
+	if o.err != nil {
+		attrs = append(attrs, slog.Any("error", o.err))
+	}
+	k.client.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "otsauth: attempt", attrs...)
+}
+
+// wait passes d; it reports false if ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// untilRefresh is how long the cache of credentials will answer with the same
+// error: to ask earlier would be in vain.
+func untilRefresh(e *Error) time.Duration {
+	if re := (*otsauth.RefreshError)(nil); errors.As(e.Err, &re) {
+		return time.Until(re.RetryAt)
+	}
+	return 0
+}
+
+// remember sets flag. A plain load first lets all cores share its line.
+func remember(flag *atomic.Bool) {
+	if !flag.Load() {
+		flag.Store(true)
+	}
+}

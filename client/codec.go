@@ -1,0 +1,162 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// do sends a message and decodes the answer into another.
+func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message) (ResponseMeta, error) {
+	body, err := proto.Marshal(request)
+	if err != nil {
+		return ResponseMeta{}, &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: " + err.Error()}
+	}
+	resp, err := c.Do(ctx, action, body)
+	if err != nil {
+		return ResponseMeta{}, err
+	}
+	meta := ResponseMeta{RequestID: resp.RequestID, Attempts: resp.Attempts}
+	if err := proto.Unmarshal(resp.Body, answer); err != nil {
+		return meta, meta.broken(action, err)
+	}
+	return meta, nil
+}
+
+// broken is the error of an answer that was signed and cannot be decoded.
+func (m ResponseMeta) broken(action string, err error) *Error {
+	return &Error{Action: action, RequestID: m.RequestID, Attempts: m.Attempts, Err: fmt.Errorf("the answer cannot be decoded: %w", err)}
+}
+
+// encodeKey checks a primary key and returns it in PlainBuffer.
+func (t text) encodeKey(key PrimaryKey) ([]byte, error) {
+	cells, err := t.key(key)
+	if err != nil {
+		return nil, err
+	}
+	return pb.Append(nil, &pb.Row{PrimaryKey: cells}), nil
+}
+
+// key checks a primary key and returns its cells.
+func (t text) key(key PrimaryKey) ([]pb.Cell, error) {
+	if len(key) == 0 {
+		return nil, &otsauth.ConfigError{Field: "primary key", Problem: "is empty; give all primary key columns of the table"}
+	}
+	cells := make([]pb.Cell, len(key))
+	var err error
+	for i, c := range key {
+		if cells[i], err = t.cell(c.Name, c.Value); err != nil {
+			return nil, err
+		}
+	}
+	return cells, nil
+}
+
+// columns checks attribute columns and returns their cells.
+func (t text) columns(columns []Column) ([]pb.Cell, error) {
+	cells := make([]pb.Cell, len(columns))
+	var err error
+	for i, c := range columns {
+		if cells[i], err = t.cell(c.Name, c.Value); err != nil {
+			return nil, err
+		}
+		if !c.Timestamp.IsZero() {
+			cells[i].HasTimestamp, cells[i].Timestamp = true, c.Timestamp.UnixMilli()
+		}
+	}
+	return cells, nil
+}
+
+// cell checks a column's name and value, and refuses what would be sent as
+// something else than it says.
+func (t text) cell(name string, v Value) (pb.Cell, error) {
+	sent, err := t.column(name)
+	if err != nil {
+		return pb.Cell{}, err
+	}
+	cell := pb.Cell{Name: sent, Value: v.v}
+	switch v.Kind() {
+	case KindNone:
+		return pb.Cell{}, &otsauth.ConfigError{Field: "column " + name, Problem: "has no value; use client.Int, client.String and so on"}
+	case KindString:
+		content, problem := t.out(v.v.Text())
+		if problem != "" {
+			return pb.Cell{}, &otsauth.ConfigError{Field: "column " + name, Problem: "has a string that " + problem + "; use client.Bytes"}
+		}
+		if t.encoding != nil {
+			cell.Value = pb.StringValue(content)
+		}
+	}
+	return cell, nil
+}
+
+// table checks a table's name and returns it as it is sent. The service has
+// more rules.
+func (t text) table(name string) (string, error) {
+	if name == "" {
+		return "", &otsauth.ConfigError{Field: "table name", Problem: "is empty"}
+	}
+	sent, problem := t.out(name)
+	if problem != "" {
+		return "", &otsauth.ConfigError{Field: "table name", Problem: problem}
+	}
+	return sent, nil
+}
+
+// column checks a column's name and returns it as it is sent.
+func (t text) column(name string) (string, error) {
+	if name == "" {
+		return "", &otsauth.ConfigError{Field: "column", Problem: "has an empty name"}
+	}
+	sent, problem := t.out(name)
+	if problem != "" {
+		return "", &otsauth.ConfigError{Field: "column", Problem: "has a name that " + problem}
+	}
+	return sent, nil
+}
+
+// decodeCell returns a cell's name and value as the program wants them.
+func (t text) decodeCell(c *pb.Cell) (name string, v Value, err error) {
+	if t.encoding == nil {
+		return c.Name, Value{c.Value}, nil
+	}
+	if name, err = t.in(c.Name); err != nil {
+		return "", Value{}, err
+	}
+	if c.Value.Kind() != pb.String {
+		return name, Value{c.Value}, nil
+	}
+	content, err := t.in(c.Value.Text())
+	return name, String(content), err
+}
+
+// atLeastOne returns a number for the wire, where zero stands for 1.
+func atLeastOne(field string, n int) (int32, error) {
+	if n < 0 || n > math.MaxInt32 {
+		return 0, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %d; it must be at least 1, or zero for 1", n)}
+	}
+	return int32(max(n, 1)), nil
+}
+
+// message returns the throughput on the wire.
+func (c Capacity) message(field string) (*otspb.CapacityUnit, error) {
+	if c.Read < 0 || c.Read > math.MaxInt32 || c.Write < 0 || c.Write > math.MaxInt32 {
+		return nil, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %d and %d; neither may be negative, or above %d", c.Read, c.Write, math.MaxInt32)}
+	}
+	return &otspb.CapacityUnit{Read: proto.Int32(int32(c.Read)), Write: proto.Int32(int32(c.Write))}, nil
+}
+
+// capacityOf returns the throughput in a message.
+func capacityOf(cu *otspb.CapacityUnit) Capacity {
+	return Capacity{Read: int(cu.GetRead()), Write: int(cu.GetWrite())}
+}
+
+func errNilRequest() error {
+	return &otsauth.ConfigError{Field: "request", Problem: "is nil"}
+}

@@ -1,0 +1,151 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/otstest"
+	"github.com/otsauth/otsauth/signer"
+)
+
+func TestErrors(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	c := inProcess(t, server, server.Provider(), client.Options{Retry: client.NoRetryPolicy{}})
+
+	t.Run("of the service compare with their code", func(t *testing.T) {
+		err := putRow(t.Context(), c)
+		require.ErrorIs(t, err, client.CodeObjectNotExist)
+		require.NotErrorIs(t, err, client.CodeAuthFailed)
+		var ce *client.Error
+		require.ErrorAs(t, err, &ce)
+		require.Equal(t, "PutRow", ce.Action)
+		require.Equal(t, 404, ce.StatusCode)
+		require.Equal(t, server.Requests()[0].RequestID, ce.RequestID)
+		require.Equal(t, "client: PutRow: OTSObjectNotExist: Requested table does not exist. (HTTP 404), request "+ce.RequestID+"; create the table, or check its name", err.Error())
+	})
+	t.Run("of the network keep their cause", func(t *testing.T) {
+		server.Fail(1, otstest.Fault{Reset: true})
+		require.ErrorIs(t, putRow(t.Context(), c), syscall.ECONNRESET)
+	})
+	t.Run("of a cancelled context keep it", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, putRow(ctx, c), context.Canceled)
+	})
+	for check, fault := range map[signer.Check]otstest.Fault{
+		signer.CheckMD5:       {WrongMD5: true},
+		signer.CheckSignature: {WrongSignature: true},
+		signer.CheckDate:      {ClockOffset: 16 * time.Minute},
+		signer.CheckHeader:    {PlainBody: "hello", StatusCode: 200},
+	} {
+		t.Run("of an answer that fails the "+string(check)+" check are of their own type", func(t *testing.T) {
+			server.Fail(1, fault)
+			_, err := c.ListTable(t.Context())
+			var re *signer.ResponseError
+			require.ErrorAs(t, err, &re)
+			require.Equal(t, check, re.Check)
+
+			server.Fail(1, fault)
+			unchecked := inProcess(t, server, server.Provider(), client.Options{InsecureSkipResponseCheck: true})
+			_, err = unchecked.Do(t.Context(), "ListTable", nil)
+			require.NoError(t, err)
+		})
+	}
+	t.Run("of a nil argument are no panic", func(t *testing.T) {
+		var none context.Context
+		var ce *otsauth.ConfigError
+		require.ErrorAs(t, putRow(none, c), &ce)
+		_, err := c.PutRow(t.Context(), nil)
+		require.ErrorAs(t, err, &ce)
+		_, err = c.GetRow(t.Context(), nil)
+		require.ErrorAs(t, err, &ce)
+		_, err = c.CreateTable(t.Context(), nil)
+		require.ErrorAs(t, err, &ce)
+		_, err = c.Do(t.Context(), "Get Row", nil)
+		require.ErrorAs(t, err, &ce)
+		_, err = c.Do(t.Context(), "", nil)
+		require.ErrorAs(t, err, &ce)
+	})
+	t.Run("of a row that cannot be sent name the column", func(t *testing.T) {
+		for want, req := range map[string]*client.PutRowRequest{
+			"table name is empty":                     {PrimaryKey: rowKey("a")},
+			"primary key is empty":                    {Table: "t"},
+			"column has an empty name":                {Table: "t", PrimaryKey: client.PrimaryKey{{Value: client.Int(1)}}},
+			"column a has no value":                   {Table: "t", PrimaryKey: client.PrimaryKey{{Name: "a"}}},
+			"column b has a string that is not UTF-8": {Table: "t", PrimaryKey: rowKey("a"), Columns: []client.Column{{Name: "b", Value: client.String("\xff")}}},
+			"has a name that is not UTF-8":            {Table: "t", PrimaryKey: rowKey("a"), Columns: []client.Column{{Name: "\xff", Value: client.Int(1)}}},
+			"table name is not UTF-8":                 {Table: "\xff", PrimaryKey: rowKey("a")},
+		} {
+			_, err := c.PutRow(t.Context(), req)
+			var ce *otsauth.ConfigError
+			require.ErrorAs(t, err, &ce, want)
+			require.ErrorContains(t, err, want)
+		}
+	})
+}
+
+func TestASecretThatIsSentNeverReachesAnError(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	creds, err := server.STS().Provider().Retrieve(t.Context())
+	require.NoError(t, err)
+	c := inProcess(t, server, otsauth.Static(creds), client.Options{Retry: client.NoRetryPolicy{}})
+	for _, fault := range []otstest.Fault{
+		{Reset: true},
+		{Truncate: true},
+		{WrongMD5: true},
+		{PlainBody: creds.SecurityToken.Reveal(), StatusCode: 400},
+		{StatusCode: 403, Code: "OTSAuthFailed", Message: "Signature mismatch."},
+	} {
+		server.Fail(1, fault)
+		err := putRow(t.Context(), c)
+		require.Error(t, err)
+		for _, text := range []string{err.Error(), fmt.Sprintf("%+v %#v", err, err)} {
+			require.False(t, strings.Contains(text, creds.SecurityToken.Reveal()) || strings.Contains(text, creds.AccessKeySecret.Reveal()), text)
+		}
+	}
+}
+
+func TestLogsHaveTheFactsAndNoSecret(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	var out bytes.Buffer
+	c := inProcess(t, server, server.STS().Provider(), client.Options{Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	createTable(t, c)
+	require.NoError(t, putRow(t.Context(), c))
+	_, err := c.GetRow(t.Context(), &client.GetRowRequest{Table: "none", PrimaryKey: rowKey("a")})
+	require.Error(t, err)
+
+	var records []map[string]any
+	for line := range strings.Lines(out.String()) {
+		record := map[string]any{}
+		require.NoError(t, json.Unmarshal([]byte(line), &record))
+		records = append(records, record)
+	}
+	require.Len(t, records, 4) // three attempts, one failed call
+	requests := server.Requests()
+	for i, action := range []string{"CreateTable", "PutRow", "GetRow"} {
+		require.Equal(t, "DEBUG", records[i]["level"])
+		require.Equal(t, action, records[i]["action"])
+		require.EqualValues(t, 1, records[i]["attempt"])
+		require.Equal(t, requests[i+1].RequestID, records[i]["request_id"])
+		require.EqualValues(t, requests[i+1].StatusCode, records[i]["status"])
+		require.Contains(t, records[i], "took")
+		require.Positive(t, records[i]["request_bytes"])
+	}
+	require.Equal(t, "ERROR", records[3]["level"])
+	require.Contains(t, records[3]["error"], "OTSObjectNotExist")
+
+	creds, err := server.STS().Provider().Retrieve(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, out.String(), creds.SecurityToken.Reveal()[:10], "all tokens of the server begin alike")
+}

@@ -1,0 +1,106 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http/httptrace"
+	"sync/atomic"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/signer"
+)
+
+// progress is how far one request got. net/http writes requests in a goroutine
+// of its own, so it is safe for concurrent use.
+type progress struct {
+	asked     atomic.Bool // the transport tells about its connections
+	connected atomic.Bool // it had one
+	wrote     atomic.Bool // the request's headers were written, if perhaps not flushed
+}
+
+// watch returns the context to send the request with. A transport that asks for
+// a connection again has written nothing on the one before: net/http repeats a
+// POST in no other case.
+func (p *progress) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) {
+			p.asked.Store(true)
+			p.connected.Store(false)
+			p.wrote.Store(false)
+		},
+		GotConn:      func(httptrace.GotConnInfo) { p.connected.Store(true) },
+		WroteHeaders: func() { p.wrote.Store(true) },
+	})
+}
+
+// neverSent reports whether the service cannot have executed a request that
+// failed with err: there was no connection, or nothing was written on it
+// because the service had closed it while it was idle. If the request's context
+// has ended, a transport may still be writing.
+func (p *progress) neverSent(err error, ended bool) bool {
+	if oe := (*net.OpError)(nil); errors.As(err, &oe) && oe.Op == "dial" {
+		return true
+	}
+	return p.asked.Load() && (!p.connected.Load() || !p.wrote.Load() && !ended)
+}
+
+// canPass reports whether an attempt without an answer of the service can succeed
+// later: the network failed it. What looks like a mistake is none if there was an
+// answer before.
+func canPass(err error, answeredBefore bool) bool {
+	if re := (*signer.ResponseError)(nil); errors.As(err, &re) {
+		return false
+	}
+	if se := (*sizeError)(nil); errors.As(err, &se) {
+		return false
+	}
+	return answeredBefore || networkHint(err) == ""
+}
+
+// networkHint is the next step after a network error that looks like a mistake,
+// or "".
+func networkHint(err error) string {
+	if de := (*net.DNSError)(nil); errors.As(err, &de) && de.IsNotFound {
+		return "check the endpoint: the instance's name and region are in it"
+	}
+	if ce := (*tls.CertificateVerificationError)(nil); errors.As(err, &ce) {
+		return "check the endpoint, and for a proxy that opens TLS connections"
+	}
+	// An alert of TLS has no exported type.
+	oe := (*net.OpError)(nil)
+	alert := errors.As(err, &oe) && (oe.Op == "remote error" || oe.Op == "local error")
+	if re := (tls.RecordHeaderError{}); alert || errors.As(err, &re) {
+		return "check that the endpoint's port speaks TLS, of a version that TLSMinVersion and TLSMaxVersion allow"
+	}
+	return ""
+}
+
+// isTemporary reports whether credentials may be had later, though retrieving
+// them failed with err. An error that does not say is an outage if the provider
+// has worked before, and else a mistake.
+func isTemporary(err error, workedBefore bool) bool {
+	if errors.Is(err, otsauth.ErrExpired) {
+		return true
+	}
+	if ce := (*otsauth.ConfigError)(nil); errors.As(err, &ce) || errors.Is(err, otsauth.ErrNotConfigured) || errors.Is(err, otsauth.ErrClosed) {
+		return false
+	}
+	if r := (interface{ Retryable() bool })(nil); errors.As(err, &r) {
+		return r.Retryable()
+	}
+	return workedBefore || isNetworkError(err) && networkHint(err) == ""
+}
+
+// isNetworkError reports whether a source's network failed.
+func isNetworkError(err error) bool {
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return false // its cause looks like a network error to errors.As
+	}
+	var ne net.Error
+	return errors.As(err, &ne) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded)
+}

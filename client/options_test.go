@@ -1,0 +1,73 @@
+package client_test
+
+import (
+	"crypto/tls"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/client"
+)
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})
+	for name, c := range map[string]struct {
+		endpoint, instance string
+		provider           otsauth.Provider
+		opts               *client.Options
+		want               string
+	}{
+		"no endpoint":                 {"", "i", p, nil, `endpoint is empty; it looks like "https://`},
+		"no scheme":                   {"i.cn-hangzhou.ots.aliyuncs.com", "i", p, nil, "has no scheme"},
+		"http":                        {"http://i.cn-hangzhou.ots.aliyuncs.com", "i", p, nil, "set InsecureHTTP"},
+		"another scheme":              {"ftp://i.cn-hangzhou.ots.aliyuncs.com", "i", p, nil, `scheme "ftp"`},
+		"no host":                     {"https://", "i", p, nil, "has no host name"},
+		"only a port":                 {"https://:443", "i", p, nil, "has no host name"},
+		"an action in the path":       {"https://i.cn-hangzhou.ots.aliyuncs.com/GetRow", "i", p, nil, "something after the host"},
+		"a query":                     {"https://i.cn-hangzhou.ots.aliyuncs.com?a=b", "i", p, nil, "something after the host"},
+		"a fragment":                  {"https://i.cn-hangzhou.ots.aliyuncs.com#a", "i", p, nil, "something after the host"},
+		"a password":                  {"https://user:hunter2@i.cn-hangzhou.ots.aliyuncs.com", "i", p, nil, "has a user name"},
+		"white space":                 {" https://i.cn-hangzhou.ots.aliyuncs.com\n", "i", p, nil, "white space around"},
+		"a bad escape":                {"https://hunter2%zz.com", "i", p, nil, "is not a URL"},
+		"a port that is none":         {"https://i.cn-hangzhou.ots.aliyuncs.com:hunter2", "i", p, nil, "is not a URL"},
+		"no instance":                 {"https://example.com", "", p, nil, "instance name is empty"},
+		"another instance's endpoint": {"https://a.cn-hangzhou.ots.aliyuncs.com", "b", p, nil, `is "b", but the endpoint is that of "a"`},
+		"an instance with a dot":      {"https://example.com", "a.b", p, nil, "'.' at byte 2"},
+		"no provider":                 {"https://example.com", "i", nil, nil, "provider is nil"},
+		"a region that is a host":     {"https://example.com", "i", p, &client.Options{Region: "a.b"}, "a region looks like"},
+		"TLS bounds the wrong way":    {"https://example.com", "i", p, &client.Options{TLSMinVersion: tls.VersionTLS13, TLSMaxVersion: tls.VersionTLS12}, "TLSMaxVersion is lower"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := client.New(c.endpoint, c.instance, c.provider, c.opts)
+			var ce *otsauth.ConfigError
+			require.ErrorAs(t, err, &ce)
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+func TestNewAcceptsTheUsualForms(t *testing.T) {
+	p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})
+	for _, c := range []struct {
+		endpoint, instance string
+		opts               *client.Options
+	}{
+		{"https://i.cn-hangzhou.ots.aliyuncs.com", "i", nil},
+		{"https://i.cn-hangzhou.ots.aliyuncs.com/", "", nil},
+		{"https://i.cn-hangzhou.ots.aliyuncs.com:443", "i", nil},
+		{"https://I.cn-hangzhou.OTS.aliyuncs.com", "i", nil},
+		{"https://i.cn-hangzhou.vpc.tablestore.aliyuncs.com", "", nil},
+		{"https://i.cn-hangzhou.ots-internal.aliyuncs.com", "", nil},
+		{"http://i.cn-hangzhou.vpc.tablestore.aliyuncs.com", "i", &client.Options{InsecureHTTP: true}},
+		{"http://localhost:8080", "i", nil},
+		{"http://127.0.0.1:8080/", "i", nil},
+		{"http://[::1]:8080", "i", nil},
+		{"https://proxy.example.com", "i", &client.Options{Region: "cn-hangzhou"}},
+	} {
+		cl, err := client.New(c.endpoint, c.instance, p, c.opts)
+		require.NoError(t, err, c.endpoint)
+		require.NoError(t, cl.Close())
+	}
+}
