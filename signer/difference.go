@@ -31,7 +31,7 @@ func firstDifference(ours, theirs string) *Difference {
 			b = received[i]
 		}
 		if a == b || isMasked(a, b) {
-			offset += len(a) + 1
+			offset = min(offset+len(a)+1, len(ours)) // empty lines may follow in theirs
 			continue
 		}
 		d := &Difference{Part: partOf(i, a, b), Sent: maskLine(a), Received: maskLine(b)}

@@ -154,6 +154,7 @@ func TestExplainWithoutARequestIsAnError(t *testing.T) {
 func FuzzExplain(f *testing.F) {
 	f.Add("/GetRow\nPOST\n\nx-ots-ststoken:hush-hush-token\n", "Signature mismatch.", "hush-hush-token", "X-Ots-Ststoken")
 	f.Add("", "", "", "")
+	f.Add("/GetRow\nPOST\n\nX-ots-ststoken:*\n\n\n0", "0", "0", "0")
 	f.Fuzz(func(t *testing.T, theirs, message, value, name string) {
 		req := newRequest(t, "GetRow")
 		req.Header[name] = []string{value}
