@@ -68,6 +68,9 @@ func NewDecoder(data []byte) (*Decoder, error) {
 // More reports whether another row begins.
 func (d *Decoder) More() bool { return d.pos < len(d.data) }
 
+// Left returns how many bytes have not been read yet.
+func (d *Decoder) Left() int { return len(d.data) - d.pos }
+
 // Next reads a row into r, reusing the memory of its cells. After an error, a
 // *[SyntaxError], neither r nor the Decoder is of any use.
 func (d *Decoder) Next(r *Row) error {

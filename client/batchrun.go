@@ -1,0 +1,173 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+// A batch is one call of a batch action with the repetition of its rows.
+type batch struct {
+	client *OTSClient
+	action string
+	rows   int
+	// send asks for the pending rows, given by number, and returns an answer for
+	// each, in that order.
+	send func(pending []int) (ResponseMeta, []rowAnswer, error)
+}
+
+// rowAnswer is the service's answer to one row.
+type rowAnswer struct {
+	ok       bool
+	err      *otspb.Error
+	consumed *otspb.ConsumedCapacity
+	row      []byte
+	token    []byte
+}
+
+// checkTables refuses tables that the answer could not tell apart.
+func (b *batch) checkTables(n int, name func(int) string) error {
+	if b.rows == 0 {
+		return &otsauth.ConfigError{Field: "Tables", Problem: "is empty; give one at least"}
+	}
+	seen := make(map[string]bool, n)
+	for i := range n {
+		if seen[name(i)] {
+			return &otsauth.ConfigError{Field: "Tables", Problem: "has a table twice; give all its primary keys in one place"}
+		}
+		seen[name(i)] = true
+	}
+	return nil
+}
+
+// run sends the batch, and those rows again that failed and may be repeated.
+func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
+	var (
+		began    = time.Now()
+		results  = make([]BatchResult, b.rows)
+		pending  = make([]int, b.rows)
+		total    ResponseMeta
+		attempts int
+	)
+	for i := range pending {
+		pending[i] = i
+	}
+	for round := 1; ; round++ {
+		meta, answers, err := b.send(pending)
+		if err == nil && len(answers) != len(pending) {
+			err = meta.broken(b.action, fmt.Errorf("it has %d rows, not %d", len(answers), len(pending)))
+		}
+		if err != nil {
+			if round == 1 {
+				return ResponseMeta{}, nil, err
+			}
+			for _, i := range pending { // the rows that are done stay done
+				results[i] = BatchResult{Err: err}
+			}
+			return total, results, nil
+		}
+		attempts += meta.Attempts
+		total = ResponseMeta{RequestID: meta.RequestID, Attempts: attempts}
+		for place, i := range pending {
+			results[i] = b.result(meta, &answers[place])
+		}
+		var delay time.Duration
+		pending, delay = b.again(results, pending, round, time.Since(began))
+		if len(pending) == 0 {
+			return total, results, nil
+		}
+		if !wait(ctx, delay) {
+			for _, i := range pending {
+				results[i].Err = ended(ctx, results[i].Err)
+			}
+			return total, results, nil
+		}
+	}
+}
+
+// again returns the rows that are to be repeated, and after which delay.
+func (b *batch) again(results []BatchResult, pending []int, round int, elapsed time.Duration) ([]int, time.Duration) {
+	var delay time.Duration
+	again := slices.DeleteFunc(slices.Clone(pending), func(i int) bool {
+		var e *Error
+		if !errors.As(results[i].Err, &e) || e.StatusCode == 0 {
+			return true
+		}
+		d, retry := b.client.opts.Retry.Next(Attempt{
+			Action: b.action, Number: round, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode, Elapsed: elapsed,
+		})
+		delay = max(delay, d)
+		return !retry
+	})
+	return again, delay
+}
+
+// result returns one row's answer in its public form.
+func (b *batch) result(meta ResponseMeta, answer *rowAnswer) BatchResult {
+	result := BatchResult{Consumed: capacityOf(answer.consumed.GetCapacityUnit())}
+	if !answer.ok {
+		e := &Error{
+			Action: b.action, Code: Code(answer.err.GetCode()), Message: answer.err.GetMessage(),
+			RequestID: meta.RequestID, StatusCode: statusOfRow, Attempts: meta.Attempts,
+		}
+		e.Hint = hint(e.Code, e.Message)
+		result.Err = e
+		return result
+	}
+	row, err := b.client.text.decodeOptional(answer.row)
+	if err != nil {
+		result.Err = meta.broken(b.action, err)
+		return result
+	}
+	result.Row, result.NextToken = row, answer.token
+	return result
+}
+
+// statusOfRow is the HTTP status of an answer with errors of rows.
+const statusOfRow = 200
+
+// ended adds the context's error to a row's.
+func ended(ctx context.Context, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	last := *e
+	last.Err = fmt.Errorf("%w; the last attempt: %w", ctx.Err(), err)
+	return &last
+}
+
+// readAnswers returns the answers in the request's order, which is the
+// answer's.
+func readAnswers(answer *otspb.BatchGetRowResponse) []rowAnswer {
+	var all []rowAnswer
+	for _, table := range answer.GetTables() {
+		for _, row := range table.GetRows() {
+			all = append(all, rowAnswer{row.GetIsOk(), row.GetError(), row.GetConsumed(), row.GetRow(), row.GetNextToken()})
+		}
+	}
+	return all
+}
+
+// writeAnswers returns the answers in their places; order is the request's.
+func writeAnswers(answer *otspb.BatchWriteRowResponse, order []int) []rowAnswer {
+	var all []rowAnswer
+	for _, table := range answer.GetTables() {
+		for _, row := range table.GetRows() {
+			all = append(all, rowAnswer{ok: row.GetIsOk(), err: row.GetError(), consumed: row.GetConsumed(), row: row.GetRow()})
+		}
+	}
+	if len(all) != len(order) {
+		return all // whose number says that it is broken
+	}
+	placed := make([]rowAnswer, len(all))
+	for i, place := range order {
+		placed[place] = all[i]
+	}
+	return placed
+}

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// decodeOptional decodes the row of an answer, which may have none.
+func (t text) decodeOptional(data []byte) (*Row, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	rows, err := t.decodeRows(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 {
+		return nil, fmt.Errorf("it has %d rows, not one", len(rows))
+	}
+	return rows[0], nil
+}
+
+// decodeRows decodes the rows of an answer. The rows share a few blocks of
+// memory, which live as long as any of them does.
+func (t text) decodeRows(data []byte) ([]*Row, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	d, err := pb.NewDecoder(data)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		scratch pb.Row
+		rows    []*Row
+		free    slabs
+	)
+	for left := len(data); d.More(); {
+		before := left
+		if err := d.Next(&scratch); err != nil {
+			return nil, err
+		}
+		left = d.Left()
+		// Most rows of a table are alike: make room for as many like this one
+		// as the rest of the data can hold.
+		row := free.take(len(scratch.PrimaryKey), len(scratch.Columns), 1+left/(before-left))
+		if err := t.fill(row, &scratch); err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// fill copies a row to its public form.
+func (t text) fill(row *Row, from *pb.Row) (err error) {
+	if from.Deleted || from.Extension != "" {
+		return errors.New("it has a mark of a stream record in a row")
+	}
+	for i := range from.PrimaryKey {
+		c := &row.PrimaryKey[i]
+		if c.Name, c.Value, err = t.decodeCell(&from.PrimaryKey[i]); err != nil {
+			return err
+		}
+	}
+	for i := range from.Columns {
+		c := &row.Columns[i]
+		if c.Name, c.Value, err = t.decodeCell(&from.Columns[i]); err != nil {
+			return err
+		}
+		if from.Columns[i].HasTimestamp {
+			c.Timestamp = time.UnixMilli(from.Columns[i].Timestamp)
+		}
+	}
+	return nil
+}
+
+// slabs are blocks of memory for rows.
+type slabs struct {
+	rows    []Row
+	keys    []KeyColumn
+	columns []Column
+}
+
+// take returns a row with room for so many cells. If a block is used up the next
+// has room for count rows like it.
+func (s *slabs) take(keys, columns, count int) *Row {
+	if len(s.rows) == 0 {
+		s.rows = make([]Row, count)
+	}
+	if len(s.keys) < keys {
+		s.keys = make([]KeyColumn, keys*count)
+	}
+	if len(s.columns) < columns {
+		s.columns = make([]Column, columns*count)
+	}
+	row := &s.rows[0]
+	row.PrimaryKey, row.Columns = PrimaryKey(s.keys[:keys:keys]), s.columns[:columns:columns]
+	s.rows, s.keys, s.columns = s.rows[1:], s.keys[keys:], s.columns[columns:]
+	return row
+}

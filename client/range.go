@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+// A GetRangeRequest is the argument of [OTSClient.GetRange] and
+// [OTSClient.Rows].
+type GetRangeRequest struct {
+	Table string
+	// Start is the first primary key that is read, and End is the first that is
+	// not. Columns may be InfMin and InfMax.
+	Start, End PrimaryKey
+	// Backward reads from high to low; Start is then higher than End.
+	Backward bool
+	// Limit is how many rows to read at most: of GetRange in one answer, of Rows
+	// in all. Zero: GetRange as many as fit an answer, Rows all.
+	Limit int
+	// Columns are the columns to get. None: all.
+	Columns []string
+	// MaxVersions is how many versions of a column to get. Zero: 1.
+	MaxVersions int
+	// Times chooses versions by their timestamps. Nil: any.
+	Times *TimeRange
+	// Filter must pass a row for it to be read. Nil: none.
+	Filter Filter
+	// StartColumn and EndColumn bound the columns to get by their names, from
+	// StartColumn, exclusive of EndColumn. Empty: no bound.
+	StartColumn, EndColumn string
+	// Token is NextToken of the answer before. Nil: none.
+	Token []byte
+}
+
+// A GetRangeResponse is the result of [OTSClient.GetRange].
+type GetRangeResponse struct {
+	ResponseMeta
+	Consumed Capacity
+	// Rows are in the order that was asked for.
+	Rows []*Row
+	// Next is the Start of the request for the rows that follow. Nil: there are
+	// none. It may be set though Rows is empty, if Filter passed none.
+	Next PrimaryKey
+	// NextToken is set if the last row has more columns than the answer holds.
+	NextToken []byte
+}
+
+// GetRange reads one page of the rows in a range: up to 5,000 rows or 4 MB,
+// whatever comes first. (Source: the documentation's limits.) [OTSClient.Rows]
+// reads them all. The error is a [*otsauth.ConfigError] for a request that
+// cannot be encoded, or an [*Error].
+func (c *OTSClient) GetRange(ctx context.Context, req *GetRangeRequest) (*GetRangeResponse, error) {
+	if req == nil {
+		return nil, errNilRequest()
+	}
+	message, err := req.message(c.text)
+	if err != nil {
+		return nil, err
+	}
+	var answer otspb.GetRangeResponse
+	meta, err := c.do(ctx, "GetRange", message, &answer)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.text.decodeRange(&answer)
+	if err != nil {
+		return nil, meta.broken("GetRange", err)
+	}
+	response.ResponseMeta = meta
+	return response, nil
+}
+
+// decodeRange returns an answer in its public form.
+func (t text) decodeRange(answer *otspb.GetRangeResponse) (*GetRangeResponse, error) {
+	response := &GetRangeResponse{Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit()), NextToken: answer.GetNextToken()}
+	if answer.GetDataBlockType() != otspb.DataBlockType_DBT_PLAIN_BUFFER || answer.GetCompressType() != otspb.CompressType_CPT_NONE {
+		return nil, errors.New("its rows are in a form that was not asked for")
+	}
+	var err error
+	if response.Rows, err = t.decodeRows(answer.GetRows()); err != nil {
+		return nil, err
+	}
+	next, err := t.decodeOptional(answer.GetNextStartPrimaryKey())
+	if err != nil {
+		return nil, err
+	}
+	if next != nil {
+		response.Next = next.PrimaryKey
+	}
+	return response, nil
+}
+
+// Rows reads all rows in a range, page by page, as the loop asks for them:
+//
+//	for row, err := range c.Rows(ctx, req) {
+//		if err != nil {
+//			return err
+//		}
+//		...
+//	}
+//
+// An error, which is one of GetRange's, is the last thing it yields. Each loop
+// over the sequence reads the range anew; req must not change meanwhile.
+func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*Row, error] {
+	return func(yield func(*Row, error) bool) {
+		if req == nil {
+			yield(nil, errNilRequest())
+			return
+		}
+		for page := *req; ; {
+			answer, err := c.GetRange(ctx, &page)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, row := range answer.Rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if page.Limit > 0 {
+				if page.Limit -= len(answer.Rows); page.Limit <= 0 {
+					return
+				}
+			}
+			if answer.Next == nil {
+				return
+			}
+			if len(answer.NextToken) == 0 && slices.Equal(answer.Next, page.Start) {
+				yield(nil, answer.broken("GetRange", errors.New("the next page begins where this one did")))
+				return
+			}
+			page.Start, page.Token = answer.Next, answer.NextToken
+		}
+	}
+}
+
+// message checks the request and returns it on the wire.
+func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
+	table, err := t.table(r.Table)
+	if err != nil {
+		return nil, err
+	}
+	start, err := t.encodeKey(r.Start)
+	if err != nil {
+		return nil, err
+	}
+	end, err := t.encodeKey(r.End)
+	if err != nil {
+		return nil, err
+	}
+	if r.Limit < 0 || r.Limit > math.MaxInt32 {
+		return nil, &otsauth.ConfigError{Field: "Limit", Problem: fmt.Sprintf("is %d; it must be at least 1, or zero for no limit", r.Limit)}
+	}
+	chosen, err := (&choice{r.Columns, r.MaxVersions, r.Times, r.Filter, r.StartColumn, r.EndColumn}).message(t)
+	if err != nil {
+		return nil, err
+	}
+	message := &otspb.GetRangeRequest{
+		TableName: &table, Direction: otspb.Direction_FORWARD.Enum(), InclusiveStartPrimaryKey: start, ExclusiveEndPrimaryKey: end,
+		ColumnsToGet: chosen.columns, MaxVersions: &chosen.maxVersions, TimeRange: chosen.times,
+		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token,
+	}
+	if r.Backward {
+		message.Direction = otspb.Direction_BACKWARD.Enum()
+	}
+	if r.Limit > 0 {
+		message.Limit = proto.Int32(int32(r.Limit))
+	}
+	return message, nil
+}

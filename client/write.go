@@ -1,0 +1,252 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// ReturnType is what a write answers of the row.
+type ReturnType int
+
+// What a write can answer.
+const (
+	ReturnNone        ReturnType = iota // nothing
+	ReturnPrimaryKey                    // the primary key, with auto-increment values
+	ReturnAfterModify                   // ReturnColumns as they are after the write
+)
+
+// A Write is one row of [OTSClient.BatchWriteRow]: a [*PutRowRequest], an
+// [*UpdateRowRequest] or a [*DeleteRowRequest].
+type Write interface {
+	// write checks the request and returns it on the wire.
+	write(t text) (*written, error)
+}
+
+// written is a write on the wire.
+type written struct {
+	kind      otspb.OperationType
+	table     string
+	row       []byte
+	condition *otspb.Condition
+	content   *otspb.ReturnContent
+}
+
+// A Change is a change of one column in [UpdateRowRequest]. Make it with
+// PutColumn, PutVersion, DeleteColumn, DeleteVersion or IncrementColumn.
+type Change struct {
+	name  string
+	op    pb.Op
+	value Value
+	time  time.Time
+}
+
+// PutColumn writes a version of a column with the service's time as timestamp.
+func PutColumn(name string, v Value) Change { return Change{name: name, value: v} }
+
+// PutVersion writes a version of a column with a timestamp, in whole
+// milliseconds.
+func PutVersion(name string, v Value, timestamp time.Time) Change {
+	return Change{name: name, value: v, time: timestamp}
+}
+
+// DeleteColumn deletes all versions of a column.
+func DeleteColumn(name string) Change { return Change{name: name, op: pb.DeleteAllVersions} }
+
+// DeleteVersion deletes the version of a column with that timestamp, in whole
+// milliseconds.
+func DeleteVersion(name string, timestamp time.Time) Change {
+	return Change{name: name, op: pb.DeleteOneVersion, time: timestamp}
+}
+
+// IncrementColumn adds n to an integer column; one that is missing counts as 0.
+// The sum is in the answer under [ReturnAfterModify].
+func IncrementColumn(name string, n int64) Change {
+	return Change{name: name, op: pb.Increment, value: Int(n)}
+}
+
+// cell checks the change and returns it on the wire.
+func (c Change) cell(t text) (cell pb.Cell, err error) {
+	switch c.op {
+	case pb.DeleteAllVersions, pb.DeleteOneVersion:
+		cell.Absent = true
+		cell.Name, err = t.column(c.name)
+		if err == nil && c.op == pb.DeleteOneVersion && c.time.IsZero() {
+			err = &otsauth.ConfigError{Field: "column " + c.name, Problem: "has no timestamp of the version to delete; DeleteColumn deletes all"}
+		}
+	default:
+		cell, err = t.cell(c.name, c.value)
+	}
+	if err != nil {
+		return pb.Cell{}, err
+	}
+	cell.Op = c.op
+	if !c.time.IsZero() {
+		cell.HasTimestamp, cell.Timestamp = true, c.time.UnixMilli()
+	}
+	return cell, nil
+}
+
+// An UpdateRowRequest is the argument of [OTSClient.UpdateRow].
+type UpdateRowRequest struct {
+	Table      string
+	PrimaryKey PrimaryKey
+	// Changes are one at least. Columns that none of them names stay as they are.
+	Changes   []Change
+	Condition *Condition
+	// Return is what the answer has of the row. Zero: nothing.
+	Return ReturnType
+	// ReturnColumns are the columns of ReturnAfterModify.
+	ReturnColumns []string
+}
+
+// An UpdateRowResponse is the result of [OTSClient.UpdateRow].
+type UpdateRowResponse struct {
+	ResponseMeta
+	Consumed Capacity
+	// Row is what Return asked for, or nil.
+	Row *Row
+}
+
+// UpdateRow changes columns of a row, which it creates if there is none. The
+// error is a [*otsauth.ConfigError] for a request that cannot be encoded, or an
+// [*Error].
+func (c *OTSClient) UpdateRow(ctx context.Context, req *UpdateRowRequest) (*UpdateRowResponse, error) {
+	if req == nil {
+		return nil, errNilRequest()
+	}
+	w, err := req.write(c.text)
+	if err != nil {
+		return nil, err
+	}
+	var answer otspb.UpdateRowResponse
+	meta, err := c.do(ctx, "UpdateRow", &otspb.UpdateRowRequest{
+		TableName: &w.table, RowChange: w.row, Condition: w.condition, ReturnContent: w.content,
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	response := &UpdateRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit())}
+	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
+		return nil, meta.broken("UpdateRow", err)
+	}
+	return response, nil
+}
+
+func (r *UpdateRowRequest) write(t text) (*written, error) {
+	if r == nil {
+		return nil, errNilRequest()
+	}
+	if len(r.Changes) == 0 {
+		return nil, &otsauth.ConfigError{Field: "Changes", Problem: "is empty; give one change at least, or use PutRow"}
+	}
+	cells := make([]pb.Cell, len(r.Changes))
+	for i, change := range r.Changes {
+		var err error
+		if cells[i], err = change.cell(t); err != nil {
+			return nil, err
+		}
+	}
+	key, err := t.key(r.PrimaryKey)
+	if err != nil {
+		return nil, err
+	}
+	return newWritten(t, otspb.OperationType_UPDATE, r.Table, &pb.Row{PrimaryKey: key, Columns: cells}, r.Condition, r.Return, r.ReturnColumns)
+}
+
+// A DeleteRowRequest is the argument of [OTSClient.DeleteRow].
+type DeleteRowRequest struct {
+	Table      string
+	PrimaryKey PrimaryKey
+	Condition  *Condition
+	// Return is what the answer has of the row. Zero: nothing.
+	Return ReturnType
+	// ReturnColumns are the columns of ReturnAfterModify.
+	ReturnColumns []string
+}
+
+// A DeleteRowResponse is the result of [OTSClient.DeleteRow].
+type DeleteRowResponse struct {
+	ResponseMeta
+	Consumed Capacity
+	// Row is what Return asked for, or nil.
+	Row *Row
+}
+
+// DeleteRow deletes a row; that there is none is no error unless Condition says
+// so. The error is a [*otsauth.ConfigError] for a request that cannot be
+// encoded, or an [*Error].
+func (c *OTSClient) DeleteRow(ctx context.Context, req *DeleteRowRequest) (*DeleteRowResponse, error) {
+	if req == nil {
+		return nil, errNilRequest()
+	}
+	w, err := req.write(c.text)
+	if err != nil {
+		return nil, err
+	}
+	var answer otspb.DeleteRowResponse
+	meta, err := c.do(ctx, "DeleteRow", &otspb.DeleteRowRequest{
+		TableName: &w.table, PrimaryKey: w.row, Condition: w.condition, ReturnContent: w.content,
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	response := &DeleteRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit())}
+	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
+		return nil, meta.broken("DeleteRow", err)
+	}
+	return response, nil
+}
+
+func (r *DeleteRowRequest) write(t text) (*written, error) {
+	if r == nil {
+		return nil, errNilRequest()
+	}
+	key, err := t.key(r.PrimaryKey)
+	if err != nil {
+		return nil, err
+	}
+	return newWritten(t, otspb.OperationType_DELETE, r.Table, &pb.Row{PrimaryKey: key, Deleted: true}, r.Condition, r.Return, r.ReturnColumns)
+}
+
+// newWritten checks what all writes have.
+func newWritten(t text, kind otspb.OperationType, table string, row *pb.Row, condition *Condition, what ReturnType, columns []string) (*written, error) {
+	w := &written{kind: kind}
+	var err error
+	if w.table, err = t.table(table); err != nil {
+		return nil, err
+	}
+	if w.condition, err = condition.message(t); err != nil {
+		return nil, err
+	}
+	if w.content, err = returnContent(t, what, columns); err != nil {
+		return nil, err
+	}
+	w.row = pb.Append(nil, row)
+	return w, nil
+}
+
+// returnContent returns what the answer is to have on the wire.
+func returnContent(t text, what ReturnType, columns []string) (*otspb.ReturnContent, error) {
+	if what < ReturnNone || what > ReturnAfterModify {
+		return nil, &otsauth.ConfigError{Field: "Return", Problem: "is none of ReturnNone, ReturnPrimaryKey and ReturnAfterModify"}
+	}
+	if what != ReturnAfterModify && len(columns) > 0 {
+		return nil, &otsauth.ConfigError{Field: "ReturnColumns", Problem: "needs Return to be ReturnAfterModify"}
+	}
+	if what == ReturnNone {
+		return nil, nil
+	}
+	content := &otspb.ReturnContent{ReturnType: otspb.ReturnType(what).Enum()} //nolint:gosec // in range, as checked
+	for _, name := range columns {
+		sent, err := t.column(name)
+		if err != nil {
+			return nil, err
+		}
+		content.ReturnColumnNames = append(content.ReturnColumnNames, sent)
+	}
+	return content, nil
+}
