@@ -68,13 +68,8 @@ type chosen struct {
 
 // message checks the choice.
 func (c *choice) message(t text) (m chosen, err error) {
-	if len(c.columns) > 0 {
-		m.columns = make([]string, len(c.columns))
-	}
-	for i, name := range c.columns {
-		if m.columns[i], err = t.column(name); err != nil {
-			return chosen{}, err
-		}
+	if m.columns, err = t.names(c.columns); err != nil {
+		return chosen{}, err
 	}
 	if m.maxVersions, err = atLeastOne("MaxVersions", c.maxVersions); err != nil {
 		return chosen{}, err

@@ -64,6 +64,17 @@ type CreateTableRequest struct {
 	// Reserved is the throughput that is paid for whether used or not. Zero:
 	// none.
 	Reserved Capacity
+	// MaxTimeDeviation is how far a version's timestamp may lie from the
+	// service's time, in whole seconds. Zero: the service's default, a day.
+	MaxTimeDeviation time.Duration
+	// UpdateForbidden lets rows be put and not updated.
+	UpdateForbidden bool
+	// DefinedColumns are attribute columns that Indexes name.
+	DefinedColumns []DefinedColumn
+	// Indexes are secondary indexes.
+	Indexes []Index
+	// Stream keeps a record of changes. Nil: none.
+	Stream *Stream
 }
 
 // A CreateTableResponse is the result of [OTSClient.CreateTable].
@@ -102,18 +113,28 @@ func (r *CreateTableRequest) message(t text) (*otspb.CreateTableRequest, error) 
 	if err != nil {
 		return nil, err
 	}
-	versions, err := atLeastOne("MaxVersions", r.MaxVersions)
+	options, err := (&TableOptions{r.TimeToLive, r.MaxVersions, r.MaxTimeDeviation, r.UpdateForbidden}).message()
 	if err != nil {
 		return nil, err
 	}
-	ttl, err := seconds("TimeToLive", r.TimeToLive)
+	columns, err := definedColumns(t, r.DefinedColumns)
+	if err != nil {
+		return nil, err
+	}
+	metas, err := indexes(t, r.Indexes)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := r.Stream.message()
 	if err != nil {
 		return nil, err
 	}
 	return &otspb.CreateTableRequest{
-		TableMeta:          &otspb.TableMeta{TableName: &table, PrimaryKey: key},
+		TableMeta:          &otspb.TableMeta{TableName: &table, PrimaryKey: key, DefinedColumn: columns},
 		ReservedThroughput: &otspb.ReservedThroughput{CapacityUnit: reserved},
-		TableOptions:       &otspb.TableOptions{TimeToLive: &ttl, MaxVersions: &versions},
+		TableOptions:       options,
+		StreamSpec:         stream,
+		IndexMetas:         metas,
 	}, nil
 }
 
