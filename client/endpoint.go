@@ -41,7 +41,7 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (base, instance string, e
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
 		return wrong("uses http, which shows requests and tokens to the network; use https, or set InsecureHTTP inside a VPC that you trust")
 	}
-	return u.Scheme + "://" + u.Host, instanceOf(u.Hostname()), nil
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String(), instanceOf(u.Hostname()), nil
 }
 
 // instanceOf returns the instance in one of Tablestore's host names:

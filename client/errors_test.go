@@ -77,6 +77,44 @@ func TestErrors(t *testing.T) {
 		_, err = c.Do(t.Context(), "", nil)
 		require.ErrorAs(t, err, &ce)
 	})
+	t.Run("of a number that does not fit name it", func(t *testing.T) {
+		key := []client.KeySchema{{Name: "id", Type: client.KeyString}}
+		for want, call := range map[string]func() error{
+			"MaxVersions is 4294967297": func() error {
+				_, err := c.GetRow(t.Context(), &client.GetRowRequest{Table: "t", PrimaryKey: rowKey("a"), MaxVersions: 1<<32 + 1})
+				return err
+			},
+			"MaxVersions is -1": func() error {
+				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, MaxVersions: -1})
+				return err
+			},
+			"Reserved is -1 and 0": func() error {
+				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, Reserved: client.Capacity{Read: -1}})
+				return err
+			},
+			"TimeToLive is 1.5s": func() error {
+				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, TimeToLive: 1500 * time.Millisecond})
+				return err
+			},
+			"TimeToLive is -1s": func() error {
+				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, TimeToLive: -time.Second})
+				return err
+			},
+			"primary key column id has no type": func() error {
+				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: []client.KeySchema{{Name: "id"}}})
+				return err
+			},
+			"RowExistence is none of": func() error {
+				_, err := c.PutRow(t.Context(), &client.PutRowRequest{Table: "t", PrimaryKey: rowKey("a"), Condition: &client.Condition{RowExistence: 3}})
+				return err
+			},
+		} {
+			err := call()
+			var ce *otsauth.ConfigError
+			require.ErrorAs(t, err, &ce, want)
+			require.ErrorContains(t, err, want)
+		}
+	})
 	t.Run("of a row that cannot be sent name the column", func(t *testing.T) {
 		for want, req := range map[string]*client.PutRowRequest{
 			"table name is empty":                     {PrimaryKey: rowKey("a")},

@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+
+	"golang.org/x/text/encoding"
 )
 
 // SetDialer replaces how a client's own transport connects.
@@ -31,4 +33,15 @@ func Hints() []string {
 		all = append(all, h.hint)
 	}
 	return all
+}
+
+// TextOut is how a string is sent in an encoding, or the problem with it.
+func TextOut(e encoding.Encoding, s string) (sent, problem string) { return text{e}.out(s) }
+
+// TextIn is how a string arrives.
+func TextIn(e encoding.Encoding, s string) (string, error) { return text{e}.in(s) }
+
+// ParseEndpoint returns an endpoint as it is used, and the instance in it.
+func ParseEndpoint(endpoint string) (base, instance string, err error) {
+	return parseEndpoint(endpoint, false)
 }

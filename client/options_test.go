@@ -2,12 +2,18 @@ package client_test
 
 import (
 	"crypto/tls"
+	"net"
+	"net/url"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/otstest"
 )
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
@@ -70,4 +76,46 @@ func TestNewAcceptsTheUsualForms(t *testing.T) {
 		require.NoError(t, err, c.endpoint)
 		require.NoError(t, cl.Close())
 	}
+}
+
+func TestANegativeOptionIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		c := inProcess(t, server, server.Provider(), client.Options{Timeout: -1})
+		server.Fail(1, otstest.Fault{Delay: 10 * time.Minute})
+		resp, err := c.ListTable(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, resp.Attempts)
+	})
+}
+
+// FuzzEndpoint checks that an accepted endpoint is a scheme and a host, is safe,
+// and is accepted again as it is used.
+func FuzzEndpoint(f *testing.F) {
+	for _, s := range []string{
+		"https://i.cn-hangzhou.ots.aliyuncs.com/", "http://127.0.0.1:80", "http://[::1]:80", "http://example.com", "https://u:p@h",
+		"https://h/a?b#c", "https:", "://", "https://h:port", "https://%zz", "HTTPS://H", "https://h//", "https://[fe80::1%25eth0]",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		base, instance, err := client.ParseEndpoint(s)
+		if err != nil {
+			var ce *otsauth.ConfigError
+			require.ErrorAs(t, err, &ce)
+			return
+		}
+		u, err := url.Parse(base + "/GetRow")
+		require.NoError(t, err)
+		require.Equal(t, "/GetRow", u.Path)
+		require.True(t, u.User == nil && u.RawQuery == "" && u.Fragment == "" && u.Hostname() != "")
+		if u.Scheme != "https" {
+			ip := net.ParseIP(u.Hostname())
+			require.True(t, u.Scheme == "http" && (strings.EqualFold(u.Hostname(), "localhost") || ip.IsLoopback()), base)
+		}
+		again, instanceAgain, err := client.ParseEndpoint(base)
+		require.NoError(t, err)
+		require.Equal(t, base, again)
+		require.Equal(t, instance, instanceAgain)
+	})
 }
