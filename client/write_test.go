@@ -1,0 +1,223 @@
+package client_test
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+func consumed() *otspb.ConsumedCapacity {
+	return &otspb.ConsumedCapacity{CapacityUnit: &otspb.CapacityUnit{Read: proto.Int32(1), Write: proto.Int32(2)}}
+}
+
+// The bytes are those of the official Go SDK for the same changes.
+func TestUpdateRowSendsTheBytesOfTheOfficialSDK(t *testing.T) {
+	var request otspb.UpdateRowRequest
+	c := recorder(t, "UpdateRow", &request, &otspb.UpdateRowResponse{Consumed: consumed(), Row: onWire("a", 7)}).client(t, client.Options{})
+	got, err := c.UpdateRow(t.Context(), &client.UpdateRowRequest{
+		Table: "table", PrimaryKey: client.PrimaryKey{{Name: "pk1", Value: client.String("iampk")}, {Name: "pk2", Value: client.Int(100)}},
+		Changes: []client.Change{
+			client.PutColumn("column1", client.String("bad")), client.DeleteColumn("column4"),
+			client.DeleteVersion("column5", time.UnixMilli(1003)), client.IncrementColumn("cnt", 1),
+		},
+		Condition: &client.Condition{RowExistence: client.ExpectExist, Column: client.ColumnFilter{Name: "n", Is: client.Less, Value: client.Int(8)}},
+		Return:    client.ReturnAfterModify, ReturnColumns: []string{"n"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, "7500000001030403000000706b31050a000000030500000069616d706b0a98030403000000706b3205090000000064000000000000000a05"+
+		"02030407000000636f6c756d6e31050800000003030000006261640a2a030407000000636f6c756d6e3406010aa7030407000000636f6c756d6e35060307eb03000000000000"+
+		"0aec030403000000636e74050900000000010000000000000006040af70951", hex.EncodeToString(request.GetRowChange()))
+	require.Equal(t, otspb.RowExistenceExpectation_EXPECT_EXIST, request.GetCondition().GetRowExistence())
+	require.Equal(t, otspb.ReturnType_RT_AFTER_MODIFY, request.GetReturnContent().GetReturnType())
+	require.Equal(t, []string{"n"}, request.GetReturnContent().GetReturnColumnNames())
+	require.Equal(t, client.Capacity{Read: 1, Write: 2}, got.Consumed)
+	n, err := got.Row.Int("n")
+	require.NoError(t, err)
+	require.EqualValues(t, 7, n)
+	require.Equal(t, time.UnixMilli(1000), got.Row.Columns[0].Timestamp)
+}
+
+func TestDeleteRowSendsTheBytesOfTheOfficialSDK(t *testing.T) {
+	var request otspb.DeleteRowRequest
+	c := recorder(t, "DeleteRow", &request, &otspb.DeleteRowResponse{Consumed: consumed()}).client(t, client.Options{})
+	got, err := c.DeleteRow(t.Context(), &client.DeleteRowRequest{
+		Table: "table", PrimaryKey: client.PrimaryKey{{Name: "pk1", Value: client.String("iampk")}, {Name: "pk2", Value: client.Int(100)}},
+	})
+	require.NoError(t, err)
+	require.Nil(t, got.Row)
+	require.Equal(t, "7500000001030403000000706b31050a000000030500000069616d706b0a98030403000000706b3205090000000064000000000000000a050809be",
+		hex.EncodeToString(request.GetPrimaryKey()))
+	require.Nil(t, request.ReturnContent)
+}
+
+func TestFiltersOnTheWire(t *testing.T) {
+	age := client.ColumnFilter{Name: "age", Is: client.GreaterOrEqual, Value: client.Int(18)}
+	name := client.ColumnFilter{Name: "name", Is: client.NotEqual, Value: client.String("x"), FailIfMissing: true, AllVersions: true}
+	const (
+		ageText  = `comparator:CT_GREATER_EQUAL column_name:"age" column_value:"\x00\x12\x00\x00\x00\x00\x00\x00\x00" filter_if_missing:false latest_version_only:true`
+		nameText = `comparator:CT_NOT_EQUAL column_name:"name" column_value:"\x03\x01\x00\x00\x00x" filter_if_missing:true latest_version_only:false`
+	)
+	for what, c := range map[string]struct {
+		filter client.Filter
+		want   string // each part's text after its parent's
+		parts  []string
+	}{
+		"a column":                        {age, ageText, nil},
+		"a column that must be there":     {name, nameText, nil},
+		"some columns of a row":           {client.ColumnPagination{Offset: 2, Limit: 3}, "offset:2 limit:3", nil},
+		"a negation":                      {client.Not(age), "combinator:LO_NOT", []string{ageText}},
+		"both of two":                     {client.And(age, name), "combinator:LO_AND", []string{ageText, nameText}},
+		"either of two, one a negation":   {client.Or(name, client.Not(age)), "combinator:LO_OR", []string{nameText, "combinator:LO_NOT", ageText}},
+		"a combination in a combination ": {client.And(client.Or(age, name), name), "combinator:LO_AND", []string{"combinator:LO_OR", ageText, nameText, nameText}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var request otspb.GetRowRequest
+			cl := recorder(t, "GetRow", &request, &otspb.GetRowResponse{Consumed: consumed(), Row: []byte{}}).client(t, client.Options{})
+			_, err := cl.GetRow(t.Context(), &client.GetRowRequest{Table: "table", PrimaryKey: idKey("a"), Filter: c.filter})
+			require.NoError(t, err)
+			require.Equal(t, canonical(t, append([]string{c.want}, c.parts...)), flatten(t, request.GetFilter()))
+		})
+	}
+}
+
+// flatten returns the messages of a filter, each before its parts.
+func flatten(t *testing.T, content []byte) []string {
+	t.Helper()
+	var filter otspb.Filter
+	require.NoError(t, proto.Unmarshal(content, &filter))
+	switch filter.GetType() {
+	case otspb.FilterType_FT_SINGLE_COLUMN_VALUE:
+		return []string{reprint(t, filter.GetFilter(), &otspb.SingleColumnValueFilter{})}
+	case otspb.FilterType_FT_COLUMN_PAGINATION:
+		return []string{reprint(t, filter.GetFilter(), &otspb.ColumnPaginationFilter{})}
+	}
+	var composite otspb.CompositeColumnValueFilter
+	require.NoError(t, proto.Unmarshal(filter.GetFilter(), &composite))
+	all := []string{"combinator:" + composite.GetCombinator().String()}
+	for _, part := range composite.GetSubFilters() {
+		content, err := proto.Marshal(part)
+		require.NoError(t, err)
+		all = append(all, flatten(t, content)...)
+	}
+	return all
+}
+
+func reprint(t *testing.T, content []byte, m proto.Message) string {
+	t.Helper()
+	require.NoError(t, proto.Unmarshal(content, m))
+	return prototext.MarshalOptions{}.Format(m)
+}
+
+// canonical prints texts as this build of prototext does, whose spaces vary.
+func canonical(t *testing.T, texts []string) []string {
+	t.Helper()
+	for i, text := range texts {
+		for _, m := range []proto.Message{&otspb.SingleColumnValueFilter{}, &otspb.ColumnPaginationFilter{}} {
+			if prototext.Unmarshal([]byte(text), m) == nil {
+				texts[i] = prototext.MarshalOptions{}.Format(m)
+			}
+		}
+	}
+	return texts
+}
+
+func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
+	c := stub(func(string, []byte) (int, proto.Message) { panic("nothing is sent") }).client(t, client.Options{})
+	ctx := t.Context()
+	put := func(r client.PutRowRequest) error {
+		r.Table, r.PrimaryKey = "table", idKey("a")
+		_, err := c.PutRow(ctx, &r)
+		return err
+	}
+	update := func(changes ...client.Change) error {
+		_, err := c.UpdateRow(ctx, &client.UpdateRowRequest{Table: "table", PrimaryKey: idKey("a"), Changes: changes})
+		return err
+	}
+	get := func(r client.GetRowRequest) error {
+		r.Table, r.PrimaryKey = "table", idKey("a")
+		_, err := c.GetRow(ctx, &r)
+		return err
+	}
+	scan := func(r client.GetRangeRequest) error {
+		r.Table = "table"
+		_, err := c.GetRange(ctx, &r)
+		return err
+	}
+	batchGet := func(tables ...client.BatchGetTable) error {
+		_, err := c.BatchGetRow(ctx, &client.BatchGetRowRequest{Tables: tables})
+		return err
+	}
+	batchWrite := func(rows ...client.Write) error {
+		_, err := c.BatchWriteRow(ctx, &client.BatchWriteRowRequest{Rows: rows})
+		return err
+	}
+	change := func(r client.UpdateTableRequest) error {
+		r.Table = "table"
+		_, err := c.UpdateTable(ctx, &r)
+		return err
+	}
+	create := func(r client.CreateTableRequest) error {
+		r.Table, r.PrimaryKey = "table", []client.KeySchema{{Name: "id", Type: client.KeyString}}
+		_, err := c.CreateTable(ctx, &r)
+		return err
+	}
+	now := time.Now()
+	filter := client.ColumnFilter{Name: "a", Is: client.Equal, Value: client.Int(1)}
+	one := client.BatchGetTable{Table: "table", PrimaryKeys: []client.PrimaryKey{idKey("a")}}
+	var nilPut *client.PutRowRequest
+	for what, got := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a filter without comparator":          {get(client.GetRowRequest{Filter: client.ColumnFilter{Name: "a", Value: client.Int(1)}}), "no comparator"},
+		"a filter without value":               {get(client.GetRowRequest{Filter: client.ColumnFilter{Name: "a", Is: client.Equal}}), "no value"},
+		"a filter without column":              {get(client.GetRowRequest{Filter: client.ColumnFilter{Is: client.Equal, Value: client.Int(1)}}), "empty name"},
+		"a filter with a mark":                 {get(client.GetRowRequest{Filter: client.ColumnFilter{Name: "a", Is: client.Equal, Value: client.InfMin()}}), "compares with InfMin"},
+		"And of one filter":                    {get(client.GetRowRequest{Filter: client.And(filter)}), "two filters at least"},
+		"Not of nothing":                       {get(client.GetRowRequest{Filter: client.Not(nil)}), "part that is nil"},
+		"a pagination in a combination":        {get(client.GetRowRequest{Filter: client.And(filter, client.ColumnPagination{Limit: 1})}), "cannot be a part"},
+		"a pagination as condition":            {put(client.PutRowRequest{Condition: &client.Condition{Column: client.ColumnPagination{Limit: 1}}}), "cannot be a condition"},
+		"a pagination of no columns":           {get(client.GetRowRequest{Filter: client.ColumnPagination{}}), "limit 0"},
+		"a time range that is empty":           {get(client.GetRowRequest{Times: &client.TimeRange{Start: now, End: now}}), "is empty"},
+		"a time range with At and a bound":     {get(client.GetRowRequest{Times: &client.TimeRange{At: now, End: now}}), "set either"},
+		"a negative number of versions":        {get(client.GetRowRequest{MaxVersions: -1}), "MaxVersions is -1"},
+		"a column to get without name":         {get(client.GetRowRequest{Columns: []string{""}}), "empty name"},
+		"a start column that is no text":       {get(client.GetRowRequest{StartColumn: "\xff"}), "not UTF-8"},
+		"a return type that is none":           {put(client.PutRowRequest{Return: 9}), "none of ReturnNone"},
+		"return columns without a return type": {put(client.PutRowRequest{ReturnColumns: []string{"a"}}), "needs Return"},
+		"an update of nothing":                 {update(), "Changes is empty"},
+		"a deleted version without timestamp":  {update(client.DeleteVersion("a", time.Time{})), "no timestamp"},
+		"a change of a column without name":    {update(client.DeleteColumn("")), "empty name"},
+		"a put without value":                  {update(client.PutColumn("a", client.Value{})), "no value"},
+		"a range without start":                {scan(client.GetRangeRequest{End: idKey("a")}), "primary key is empty"},
+		"a range with a negative limit":        {scan(client.GetRangeRequest{Start: idKey("a"), End: idKey("b"), Limit: -1}), "Limit is -1"},
+		"a batch that reads nothing":           {batchGet(), "Tables is empty"},
+		"a batch with a table of no keys":      {batchGet(client.BatchGetTable{Table: "table"}), "PrimaryKeys of table table is empty"},
+		"a batch with a table twice":           {batchGet(one, one), "a table twice"},
+		"a batch that writes nothing":          {batchWrite(), "Rows is empty"},
+		"a batch with a nil write":             {batchWrite(nil), "Rows[0] is nil"},
+		"a batch with a nil request":           {batchWrite(nilPut), "request is nil"},
+		"a change of nothing in a table":       {change(client.UpdateTableRequest{}), "changes nothing"},
+		"a negative throughput":                {change(client.UpdateTableRequest{Reserved: &client.Capacity{Read: -1}}), "may be negative"},
+		"a time to live of half a second":      {change(client.UpdateTableRequest{Options: &client.TableOptions{TimeToLive: time.Second / 2}}), "whole seconds"},
+		"a stream of half an hour":             {change(client.UpdateTableRequest{Stream: &client.Stream{Expires: time.Hour / 2}}), "whole hours"},
+		"a time deviation that is negative":    {create(client.CreateTableRequest{MaxTimeDeviation: -1}), "whole seconds"},
+		"a defined column without kind":        {create(client.CreateTableRequest{DefinedColumns: []client.DefinedColumn{{Name: "a"}}}), "kind none"},
+		"an index without name":                {create(client.CreateTableRequest{Indexes: []client.Index{{}}}), "table name is empty"},
+		"an index with an empty column":        {create(client.CreateTableRequest{Indexes: []client.Index{{Name: "i", PrimaryKey: []string{""}}}}), "empty name"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var ce *otsauth.ConfigError
+			require.ErrorAs(t, got.err, &ce)
+			require.ErrorContains(t, got.err, got.want)
+		})
+	}
+}
