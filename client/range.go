@@ -108,8 +108,8 @@ func (t text) decodeRange(answer *otspb.GetRangeResponse) (*GetRangeResponse, er
 //		...
 //	}
 //
-// An error, which is one of GetRange's, is the last thing it yields. Each loop
-// over the sequence reads the range anew; req must not change meanwhile.
+// An error, which is one of GetRange's, is the last thing it yields; when ctx
+// ends, it is the context's, even if rows of a page are left. Each loop over the sequence reads the range anew; req must not change meanwhile.
 func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		if req == nil {
@@ -123,6 +123,10 @@ func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*R
 				return
 			}
 			for _, row := range answer.Rows {
+				if err := ctx.Err(); err != nil {
+					yield(nil, &Error{Action: "GetRange", RequestID: answer.RequestID, Attempts: answer.Attempts, Err: err})
+					return
+				}
 				if !yield(row, nil) {
 					return
 				}

@@ -20,6 +20,9 @@ type stub func(action string, body []byte) (status int, answer proto.Message)
 
 // RoundTrip implements [http.RoundTripper].
 func (s stub) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,238 @@
+package client_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// asked is what a batch service was asked for: each request as tables with the
+// rows' ids.
+type asked []map[string][]string
+
+// batchWriter answers BatchWriteRow with what fail says of a row, given by its
+// id and how often it was sent before; "" is success.
+func batchWriter(t testing.TB, got *asked, fail func(id string, before int) string) stub {
+	sent := make(map[string]int)
+	return func(action string, body []byte) (int, proto.Message) {
+		require.Equal(t, "BatchWriteRow", action)
+		var request otspb.BatchWriteRowRequest
+		require.NoError(t, proto.Unmarshal(body, &request))
+		tables := make(map[string][]string)
+		answer := &otspb.BatchWriteRowResponse{}
+		for _, table := range request.GetTables() {
+			part := &otspb.TableInBatchWriteRowResponse{TableName: table.TableName}
+			for _, row := range table.GetRows() {
+				id := idOf(t, row.GetRowChange())
+				tables[table.GetTableName()] = append(tables[table.GetTableName()], id)
+				one := &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(true), Consumed: consumed(), Row: onWire(id)}
+				if code := fail(id, sent[id]); code != "" {
+					one = &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(false), Error: &otspb.Error{Code: &code, Message: proto.String("message")}}
+				}
+				sent[id]++
+				part.Rows = append(part.Rows, one)
+			}
+			answer.Tables = append(answer.Tables, part)
+		}
+		*got = append(*got, tables)
+		return http.StatusOK, answer
+	}
+}
+
+func idOf(t testing.TB, row []byte) string {
+	t.Helper()
+	rows, err := pb.Decode(row)
+	require.NoError(t, err)
+	return rows[0].PrimaryKey[0].Value.Text()
+}
+
+// writes are five rows of two tables, in turns and of all kinds.
+func writes() *client.BatchWriteRowRequest {
+	return &client.BatchWriteRowRequest{Rows: []client.Write{
+		&client.PutRowRequest{Table: "one", PrimaryKey: idKey("a"), Columns: []client.Column{{Name: "n", Value: client.Int(1)}}},
+		&client.DeleteRowRequest{Table: "two", PrimaryKey: idKey("b")},
+		&client.UpdateRowRequest{Table: "one", PrimaryKey: idKey("c"), Changes: []client.Change{client.IncrementColumn("n", 1)}},
+		&client.PutRowRequest{Table: "two", PrimaryKey: idKey("d"), Return: client.ReturnPrimaryKey},
+		&client.PutRowRequest{Table: "one", PrimaryKey: idKey("e")},
+	}}
+}
+
+func TestBatchWriteRowKeepsEachResultInItsPlace(t *testing.T) {
+	var got asked
+	c := batchWriter(t, &got, func(id string, _ int) string {
+		return map[string]string{"b": "OTSConditionCheckFail", "e": "OTSInvalidPK"}[id]
+	}).client(t, client.Options{})
+	answer, err := c.BatchWriteRow(t.Context(), writes())
+	require.NoError(t, err)
+	require.Equal(t, asked{{"one": {"a", "c", "e"}, "two": {"b", "d"}}}, got, "rows that cannot succeed are not sent again")
+	require.Equal(t, 1, answer.Attempts)
+	for i, id := range []string{"a", "b", "c", "d", "e"} {
+		result := answer.Results[i]
+		switch id {
+		case "b":
+			require.ErrorIs(t, result.Err, client.CodeConditionCheckFail)
+		case "e":
+			require.ErrorIs(t, result.Err, client.CodeInvalidPK)
+			require.ErrorContains(t, result.Err, "give all primary key columns")
+		default:
+			require.NoError(t, result.Err)
+			got, err := result.Row.Text("id")
+			require.NoError(t, err)
+			require.Equal(t, id, got)
+			require.Equal(t, client.Capacity{Read: 1, Write: 2}, result.Consumed)
+		}
+	}
+}
+
+func TestBatchWriteRowSendsOnlyTheRowsAgainThatMayBeRepeated(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy client.RetryPolicy
+		want   asked // after the first request
+		fails  []string
+	}{
+		"default":  {client.DefaultRetryPolicy{}, asked{{"two": {"d"}, "one": {"e"}}, {"two": {"d"}}}, []string{"b", "c"}},
+		"write":    {client.WriteRetryPolicy{}, asked{{"one": {"c", "e"}, "two": {"d"}}, {"two": {"d"}}}, []string{"b"}},
+		"none":     {client.NoRetryPolicy{}, asked{}, []string{"b", "c", "d", "e"}},
+		"no delay": {client.NoDelayRetryPolicy{}, asked{{"two": {"d"}, "one": {"e"}}, {"two": {"d"}}}, []string{"b", "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got asked
+				cl := batchWriter(t, &got, func(id string, before int) string {
+					switch {
+					case id == "b":
+						return "OTSConditionCheckFail"
+					case id == "c" && before < 1:
+						return "OTSInternalServerError" // it may have been executed
+					case id == "d" && before < 2:
+						return "OTSServerBusy"
+					case id == "e" && before < 1:
+						return "OTSRowOperationConflict"
+					}
+					return ""
+				}).client(t, client.Options{Retry: c.policy})
+				answer, err := cl.BatchWriteRow(t.Context(), writes())
+				require.NoError(t, err)
+				require.Equal(t, len(c.want)+1, answer.Attempts)
+				require.Equal(t, c.want, got[1:])
+				var failed []string
+				for i, id := range []string{"a", "b", "c", "d", "e"} {
+					if answer.Results[i].Err != nil {
+						failed = append(failed, id)
+					}
+				}
+				require.Equal(t, c.fails, failed)
+			})
+		})
+	}
+}
+
+func TestARepeatedBatchEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got asked
+		c := batchWriter(t, &got, func(id string, _ int) string {
+			return map[string]string{"b": "OTSServerBusy"}[id]
+		}).client(t, client.Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		answer, err := c.BatchWriteRow(ctx, writes())
+		require.NoError(t, err, "four rows are written")
+		require.ErrorIs(t, answer.Results[1].Err, context.DeadlineExceeded)
+		require.ErrorIs(t, answer.Results[1].Err, client.CodeServerBusy)
+		require.NoError(t, answer.Results[0].Err)
+		require.Greater(t, len(got), 1)
+	})
+}
+
+func TestBatchGetRowAsksAgainForTheRowsThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var requests []*otspb.BatchGetRowRequest
+		c := stub(func(_ string, body []byte) (int, proto.Message) {
+			request := &otspb.BatchGetRowRequest{}
+			require.NoError(t, proto.Unmarshal(body, request))
+			requests = append(requests, request)
+			answer := &otspb.BatchGetRowResponse{}
+			for _, table := range request.GetTables() {
+				part := &otspb.TableInBatchGetRowResponse{TableName: table.TableName}
+				for _, key := range table.GetPrimaryKey() {
+					row := &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Consumed: consumed(), Row: onWire(idOf(t, key), 1)}
+					switch id := idOf(t, key); {
+					case id == "none":
+						row.Row = nil
+					case id == "busy" && len(requests) < 3:
+						row = &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(false), Error: &otspb.Error{Code: proto.String("OTSTimeout")}}
+					}
+					part.Rows = append(part.Rows, row)
+				}
+				answer.Tables = append(answer.Tables, part)
+			}
+			return http.StatusOK, answer
+		}).client(t, client.Options{})
+		answer, err := c.BatchGetRow(t.Context(), &client.BatchGetRowRequest{Tables: []client.BatchGetTable{
+			{Table: "one", PrimaryKeys: []client.PrimaryKey{idKey("a"), idKey("none")}},
+			{Table: "two", PrimaryKeys: []client.PrimaryKey{idKey("b"), idKey("busy"), idKey("c")}, Columns: []string{"n"}, MaxVersions: 3},
+		}})
+		require.NoError(t, err)
+		require.Equal(t, 3, answer.Attempts)
+		require.Len(t, requests, 3)
+		for _, again := range requests[1:] {
+			require.Len(t, again.GetTables(), 1)
+			table := again.GetTables()[0]
+			require.Equal(t, "two", table.GetTableName())
+			require.Equal(t, []string{"n"}, table.GetColumnsToGet())
+			require.EqualValues(t, 3, table.GetMaxVersions())
+			require.Len(t, table.GetPrimaryKey(), 1)
+			require.Equal(t, "busy", idOf(t, table.GetPrimaryKey()[0]))
+		}
+		require.Len(t, answer.Results, 2)
+		require.Nil(t, answer.Results[0][1].Row)
+		require.NoError(t, answer.Results[0][1].Err)
+		for j, id := range []string{"b", "busy", "c"} {
+			require.NoError(t, answer.Results[1][j].Err)
+			got, err := answer.Results[1][j].Row.Text("id")
+			require.NoError(t, err)
+			require.Equal(t, id, got)
+		}
+	})
+}
+
+func TestABatchAnswerWithoutAllRowsIsAnError(t *testing.T) {
+	c := stub(func(action string, _ []byte) (int, proto.Message) {
+		if action == "BatchGetRow" {
+			return http.StatusOK, &otspb.BatchGetRowResponse{}
+		}
+		return http.StatusOK, &otspb.BatchWriteRowResponse{}
+	}).client(t, client.Options{})
+	_, err := c.BatchWriteRow(t.Context(), writes())
+	require.ErrorContains(t, err, "it has 0 rows, not 5")
+	_, err = c.BatchGetRow(t.Context(), &client.BatchGetRowRequest{Tables: []client.BatchGetTable{{Table: "one", PrimaryKeys: []client.PrimaryKey{idKey("a")}}}})
+	require.ErrorContains(t, err, "it has 0 rows, not 1")
+}
+
+func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got asked
+		service := batchWriter(t, &got, func(id string, _ int) string {
+			return map[string]string{"b": "OTSServerBusy"}[id]
+		})
+		c := stub(func(action string, body []byte) (int, proto.Message) {
+			if len(got) == 1 {
+				return http.StatusForbidden, &otspb.Error{Code: proto.String("OTSNoPermissionAccess")}
+			}
+			return service(action, body)
+		}).client(t, client.Options{})
+		answer, err := c.BatchWriteRow(t.Context(), writes())
+		require.NoError(t, err)
+		require.ErrorIs(t, answer.Results[1].Err, client.CodeNoPermissionAccess)
+		require.NoError(t, answer.Results[0].Err)
+	})
+}
