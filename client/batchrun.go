@@ -104,6 +104,15 @@ func (b *batch) again(results []BatchResult, pending []int, round int, elapsed t
 		delay = max(delay, d)
 		return !retry
 	})
+	if len(again) > 0 && !b.client.budget.take() {
+		for _, i := range again {
+			var e *Error
+			if errors.As(results[i].Err, &e) {
+				e.Hint = hintBudget
+			}
+		}
+		return nil, 0
+	}
 	return again, delay
 }
 

@@ -22,7 +22,10 @@ import (
 // is 4 MiB for the largest, GetRange; other actions may answer more.
 const maxResponse = 64 << 20
 
-const headerRequestID = "X-Ots-Requestid"
+const (
+	headerRequestID = "X-Ots-Requestid"
+	headerTraceID   = "X-Ots-Sdk-Traceid"
+)
 
 // call is one Do with its attempts.
 type call struct {
@@ -60,6 +63,7 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		k.log(ctx, o)
 		switch {
 		case o.err == nil:
+			k.client.budget.put()
 			return o.answer, nil
 		case o.skewed && !k.redated:
 			k.redated = true
@@ -75,6 +79,10 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		}
 		delay, retry := k.client.opts.Retry.Next(k.describe(o))
 		if !retry {
+			return nil, o.err
+		}
+		if o.used.AccessKeyID != "" && !k.client.budget.take() { // it was sent
+			o.err.Hint = hintBudget
 			return nil, o.err
 		}
 		if !wait(ctx, max(delay, untilRefresh(o.err))) {
@@ -100,6 +108,11 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	}
 	req.Header = make(http.Header, 12)
 	req.Header.Set("User-Agent", k.client.opts.UserAgent)
+	if k.client.opts.TraceID != nil {
+		if id := k.client.opts.TraceID(ctx); id != "" {
+			req.Header.Set(headerTraceID, id)
+		}
+	}
 	if o.used, err = k.client.signer.Sign(ctx, req, k.body); err != nil {
 		k.unsigned++
 		o.err = k.failed(nil, &credentialsError{err})

@@ -20,6 +20,7 @@ type OTSClient struct {
 	text     text
 	signer   *signer.Signer
 	closed   atomic.Bool
+	budget   budget
 
 	// What worked once and fails now is an outage; what never worked is a mistake.
 	signed   atomic.Bool // credentials were had once

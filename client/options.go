@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"math"
@@ -55,6 +56,10 @@ type Options struct {
 	Transport http.RoundTripper
 	// UserAgent is sent with each request. Empty: "otsauth-go".
 	UserAgent string
+	// TraceID names an attempt for the service's logs, by what the call's context
+	// says; it is sent as x-ots-sdk-traceid and signed. It must be safe for
+	// concurrent use. Nil, or an empty name: none is sent.
+	TraceID func(ctx context.Context) string
 	// InsecureHTTP allows an http:// endpoint that is not on loopback. Set it
 	// only inside a VPC: the network then sees tokens and data.
 	InsecureHTTP bool

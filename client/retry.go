@@ -53,6 +53,10 @@ type Attempt struct {
 // delay. The context of the call ends any delay. Implementations must be safe
 // for concurrent use. An answer that rejects a temporary token is not put to
 // the policy: the client repeats the request once, with new credentials.
+//
+// Whatever a policy says, all calls of a client together repeat no more than 500
+// requests beyond the number of calls that succeeded; waiting for credentials
+// does not count. A service that is ill for long is thus spared.
 type RetryPolicy interface {
 	Next(a Attempt) (delay time.Duration, retry bool)
 }

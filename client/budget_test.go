@@ -1,0 +1,82 @@
+package client_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
+	"github.com/otsauth/otsauth/otstest"
+)
+
+func TestAClientsCallsShareABudgetOfRepetitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		var healthy atomic.Bool
+		c := stub(func(string, []byte) (int, proto.Message) {
+			sent.Add(1)
+			if healthy.Load() {
+				return http.StatusOK, &otspb.ListTableResponse{}
+			}
+			return http.StatusServiceUnavailable, &otspb.Error{Code: proto.String("OTSServerBusy")}
+		}).client(t, client.Options{})
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if _, err := c.ListTable(t.Context()); err == nil {
+					t.Error("a call succeeded")
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, 100+500, sent.Load(), "not the 2,100 that the policy allows")
+		_, err := c.ListTable(t.Context())
+		require.ErrorIs(t, err, client.CodeServerBusy)
+		require.ErrorContains(t, err, "it was not repeated")
+		require.EqualValues(t, 601, sent.Load())
+
+		healthy.Store(true)
+		for range 3 { // each success puts a repetition back
+			_, err := c.ListTable(t.Context())
+			require.NoError(t, err)
+		}
+		healthy.Store(false)
+		_, err = c.ListTable(t.Context())
+		require.ErrorContains(t, err, "it was not repeated")
+		require.EqualValues(t, 601+3+1+3, sent.Load())
+	})
+}
+
+func TestATraceIDIsSentAndSigned(t *testing.T) {
+	type key struct{}
+	server := otstest.NewServer(t, nil)
+	var seen []string
+	watch := roundTripper(func(req *http.Request) (*http.Response, error) {
+		seen = append(seen, req.Header.Get("x-ots-sdk-traceid"))
+		return server.Transport().RoundTrip(req)
+	})
+	c := inProcess(t, server, server.Provider(), client.Options{Transport: watch, TraceID: func(ctx context.Context) string {
+		id, _ := ctx.Value(key{}).(string)
+		return id
+	}})
+	_, err := c.ListTable(t.Context())
+	require.NoError(t, err)
+	_, err = c.ListTable(context.WithValue(t.Context(), key{}, "trace-1"))
+	require.NoError(t, err, "the server checks the signature over it")
+	require.Equal(t, []string{"", "trace-1"}, seen)
+	_, err = c.ListTable(context.WithValue(t.Context(), key{}, "line\nbreak"))
+	require.Error(t, err)
+}
+
+// roundTripper is a transport that is a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements [http.RoundTripper].
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
