@@ -69,13 +69,13 @@ func (w *world) proxy(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, err.Error(), http.StatusBadGateway)
 		return
 	}
-	rw.WriteHeader(http.StatusOK)
-	from, _, err := http.NewResponseController(rw).Hijack()
+	from, buffered, err := http.NewResponseController(rw).Hijack()
 	if err != nil {
 		_ = to.Close()
 		return
 	}
-	go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
+	_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() { _, _ = io.Copy(to, buffered); _ = to.Close() }() // what came early is in the buffer
 	go func() { _, _ = io.Copy(from, to); _ = from.Close() }()
 }
 
