@@ -136,7 +136,7 @@ func (p *ecsRole) retrieve(ctx context.Context) (Credentials, error) {
 		p.forgetRole(role)
 		return Credentials{}, fmt.Errorf("the role %s is no longer attached to this instance", role)
 	case status != http.StatusOK:
-		return Credentials{}, fmt.Errorf("the metadata service answered HTTP %d for the role %s; check the role's name", status, role)
+		return Credentials{}, &answerError{"the metadata service has no credentials of the role " + role + "; check the role's name", status}
 	}
 	return parseMetadata(body)
 }
@@ -176,7 +176,7 @@ func (p *ecsRole) roleName(ctx context.Context) (role string, given bool, err er
 	case status == http.StatusNotFound || status == http.StatusOK && role == "":
 		return "", false, fmt.Errorf("%w: no RAM role is attached to this instance", ErrNotConfigured)
 	case status != http.StatusOK:
-		return "", false, fmt.Errorf("the metadata service answered HTTP %d when asked for the role", status)
+		return "", false, &answerError{"the metadata service does not tell the role", status}
 	case strings.ContainsAny(role, "\r\n/ <>"):
 		return "", false, errors.New("the metadata service answered something that is not a role's name; check for a proxy")
 	}
@@ -232,7 +232,7 @@ func (p *ecsRole) currentToken(ctx context.Context) (Secret, error) {
 		return Secret{}, err
 	case p.opts.DisableIMDSv1 || envTrue("ALIBABA_CLOUD_IMDSV1_DISABLED"):
 		if err == nil {
-			err = fmt.Errorf("the metadata service gives no token (HTTP %d), and requests without one are disabled", status)
+			err = &answerError{"the metadata service gives no token, and requests without one are disabled", status}
 		}
 		return Secret{}, err
 	}

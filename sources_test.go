@@ -161,7 +161,7 @@ func TestECSRole(t *testing.T) {
 		"a role named by the environment": {func(t *testing.T, _ *otstest.Metadata, _ *otsauth.ECSOptions) {
 			t.Setenv("ALIBABA_CLOUD_ECS_METADATA", "otstest")
 		}, "", true},
-		"a named role that is another":          {func(_ *testing.T, _ *otstest.Metadata, o *otsauth.ECSOptions) { o.RoleName = "other" }, "HTTP 404 for the role other", true},
+		"a named role that is another":          {func(_ *testing.T, _ *otstest.Metadata, o *otsauth.ECSOptions) { o.RoleName = "other" }, "no credentials of the role other; check the role's name (HTTP 404)", true},
 		"an old service with version 1 refused": {func(_ *testing.T, m *otstest.Metadata, o *otsauth.ECSOptions) { m.OnlyV1(true); o.DisableIMDSv1 = true }, "requests without one are disabled", true},
 		"version 1 refused by the environment": {func(t *testing.T, m *otstest.Metadata, _ *otsauth.ECSOptions) {
 			m.OnlyV1(true)
@@ -253,6 +253,8 @@ func TestURI(t *testing.T) {
 			_, err = p.Retrieve(t.Context())
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), hiddenSecret)
+			var r interface{ Retryable() bool }
+			require.Equal(t, c.status >= 500, errors.As(err, &r) && r.Retryable(), "whether waiting helps")
 		})
 	}
 	for _, wrong := range []string{"", "localhost:80", "file:///etc/passwd", "http://", "http://\x7f"} {

@@ -160,6 +160,20 @@ func send(client *http.Client, req *http.Request) (status int, body []byte, err 
 	return resp.StatusCode, body, nil
 }
 
+// An answerError is an answer with an unexpected HTTP status.
+type answerError struct {
+	problem string
+	status  int
+}
+
+// Error returns the problem and the status.
+func (e *answerError) Error() string { return fmt.Sprintf("%s (HTTP %d)", e.problem, e.status) }
+
+// Retryable reports whether the service may answer later, as STSError's does.
+func (e *answerError) Retryable() bool {
+	return e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests
+}
+
 // noRedirects returns client, or the default one, so that it follows no redirect.
 func noRedirects(client *http.Client) *http.Client {
 	c := http.Client{Timeout: sourceTimeout, Transport: sharedTransport()}

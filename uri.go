@@ -74,7 +74,7 @@ func (p *credentialsURI) retrieve(ctx context.Context) (Credentials, error) {
 		return Credentials{}, err
 	}
 	if status != http.StatusOK {
-		return Credentials{}, fmt.Errorf("%s answered HTTP %d, not 200", req.URL.Host, status)
+		return Credentials{}, &answerError{req.URL.Host + " did not answer 200", status}
 	}
 	return parseURIAnswer(body)
 }
