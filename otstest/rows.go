@@ -6,133 +6,143 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
 const (
-	maxAttributes  = 1024
-	maxStringKey   = 1024 // bytes
-	maxReadColumns = 128
+	maxAttributes = 1024
+	maxStringKey  = 1024 // bytes
+	maxTextCell   = 2 << 20
+	capacityUnit  = 4 << 10 // bytes that a unit reads or writes
 )
-
-func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
-	change, refused := decodeRow(req.GetRow())
-	if refused != nil {
-		return nil, refused
-	}
-	if change.Deleted {
-		return nil, invalid("Invalid request of put/update row: unexpected RowDeleteMarker in request.")
-	}
-	var response proto.Message
-	s.store.write(req.GetTableName(), func(t *table) {
-		if refused = checkKey(t, change.PrimaryKey); refused != nil {
-			return
-		}
-		if refused = checkPut(t, change.Columns); refused != nil {
-			return
-		}
-		key := keyValues(change.PrimaryKey)
-		if refused = checkCondition(req.GetCondition(), t.get(key)); refused != nil {
-			return
-		}
-		made := &row{key: key, columns: map[string][]version{}}
-		now := s.opts.Now().UnixMilli()
-		for i := range change.Columns {
-			c := &change.Columns[i]
-			at := now
-			if c.HasTimestamp {
-				at = c.Timestamp
-			}
-			t.addVersion(made, c.Name, version{at, c.Value})
-		}
-		t.put(made)
-		answer := &otspb.PutRowResponse{Consumed: consumedByWrite(req.GetCondition())}
-		if req.GetReturnContent().GetReturnType() == otspb.ReturnType_RT_PK {
-			answer.Row = pb.Append(nil, &pb.Row{PrimaryKey: change.PrimaryKey})
-		}
-		response = answer
-	})
-	return response, refused
-}
-
-func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
-	key, refused := decodeRow(req.GetPrimaryKey())
-	if refused != nil {
-		return nil, refused
-	}
-	if len(key.Columns) > 0 {
-		return nil, invalid("Attribute column cannot be given while reading data.")
-	}
-	selected, refused := newSelection(req.GetColumnsToGet(), req.GetTimeRange(), req.MaxVersions)
-	if refused != nil {
-		return nil, refused
-	}
-	var response proto.Message
-	s.store.read(req.GetTableName(), func(t *table) {
-		if refused = checkKey(t, key.PrimaryKey); refused != nil {
-			return
-		}
-		answer := &otspb.GetRowResponse{Consumed: consumed(1, 0), Row: []byte{}}
-		if found := selected.of(t, t.get(keyValues(key.PrimaryKey))); found != nil {
-			answer.Row = pb.Append(nil, found)
-		}
-		response = answer
-	})
-	return response, refused
-}
 
 // decodeRow parses the one row of a request.
 func decodeRow(data []byte) (*pb.Row, *refusal) {
 	rows, err := pb.Decode(data)
 	switch {
-	case err == nil && len(rows) == 1:
-		return &rows[0], nil
-	case err == nil:
+	case err != nil:
+		return nil, refuseSyntax(err)
+	case len(rows) != 1:
 		return nil, invalid("data format is invalid.")
+	case len(rows[0].PrimaryKey) == 0:
+		return nil, invalid("Cell data broken, PK is empty.")
 	}
-	message := "data format is invalid."
-	switch {
-	case errors.Is(err, pb.ErrChecksum):
-		message = "Cell data broken, checksum is mismatch."
-	case errors.Is(err, pb.ErrTag):
-		message = "Cell data broken, mismatch tag."
-	case errors.Is(err, pb.ErrTruncated):
-		message = "Input encoded PK broken, length is shorter than expect."
-	}
-	return nil, refuse(http.StatusBadRequest, codeParameterInvalid, message, "%v", err)
+	return &rows[0], nil
 }
 
-// checkKey checks a primary key against the table's schema.
-func checkKey(t *table, key []pb.Cell) *refusal {
-	if t == nil {
-		return refuse(http.StatusNotFound, "OTSObjectNotExist", "Requested table does not exist.", "there is no such table")
+// decodeKey parses the primary key of a read.
+func decodeKey(data []byte) (*pb.Row, *refusal) {
+	key, refused := decodeRow(data)
+	switch {
+	case refused != nil:
+		return nil, refused
+	case len(key.Columns) > 0:
+		return nil, invalid("Attribute column cannot be given while reading data.")
+	case key.Deleted:
+		return nil, invalid("Delete marker cannot be given.")
+	case countAutomatic(key.PrimaryKey) > 0:
+		return nil, invalid("PKAutoIncr can't be used for read operations.")
 	}
+	return key, nil
+}
+
+// refuseSyntax refuses a broken PlainBuffer in the service's words.
+func refuseSyntax(err error) *refusal {
+	syntax := &pb.SyntaxError{Err: err}
+	errors.As(err, &syntax)
+	message := "data format is invalid."
+	switch want := pb.Tag(syntax.Want); {
+	case errors.Is(err, pb.ErrHeader):
+		return invalid("Cell data broken, mismatch header, actual: %d , expect: %d.", syntax.Got, syntax.Want)
+	case errors.Is(err, pb.ErrChecksum):
+		return invalid("Cell data broken, checksum is mismatch, %d ：%d ：", syntax.Got, syntax.Want)
+	case errors.Is(err, pb.ErrNoCells) && want == pb.TagPrimaryKey:
+		message = "Cell data broken, no PK follow PKTag."
+	case errors.Is(err, pb.ErrNoCells):
+		message = "Cell data broken, no Cells follow CellTag."
+	case errors.Is(err, pb.ErrTag) && want == pb.TagName:
+		message = "Cell data broken, attr has no name."
+	case errors.Is(err, pb.ErrTag) && want == pb.TagCellChecksum:
+		message = "Cell data broken, cell is not end with checksum[0x0A] tag."
+	case errors.Is(err, pb.ErrTag) && want == pb.TagRowChecksum:
+		message = "Cell data broken, row is not end with checksum tag."
+	case errors.Is(err, pb.ErrTag):
+		return invalid("Cell data broken, mismatch tag, actual tag(%d), expect(%d).", syntax.Got, syntax.Want)
+	case errors.Is(err, pb.ErrTruncated):
+		message = "Input encoded PK broken, length is shorter than expect."
+	case errors.Is(err, pb.ErrKind):
+		message = "data format is invalid, unknown variant type occured."
+	case errors.Is(err, pb.ErrLength):
+		return invalid("Cell data broken, wrong string format, size: %d.", syntax.Got)
+	}
+	return refuse(http.StatusBadRequest, codeParameterInvalid, message, "%v", err)
+}
+
+// checkTable checks that there is a table; nil: none.
+func checkTable(t *table, name string) *refusal {
+	if !validName(name) {
+		return invalid("Invalid table name: '%s'.", name)
+	}
+	if t == nil {
+		return refuse(http.StatusNotFound, "OTSObjectNotExist", "Requested table does not exist.", "there is no table %q", name)
+	}
+	return nil
+}
+
+// marks says which values without a content a primary key may have.
+type marks int
+
+const (
+	noMarks    marks = iota
+	rangeMarks       // InfMin and InfMax
+	autoMarks        // AutoIncrement
+)
+
+// checkKey checks a primary key against the table's schema.
+func checkKey(t *table, key []pb.Cell, allowed marks) *refusal {
 	schema := t.meta.GetPrimaryKey()
 	if len(key) != len(schema) {
 		return invalidKey("Validate PK size fail. Input: %d, Meta: %d.", len(key), len(schema))
 	}
 	for i := range key {
 		c, column := &key[i], schema[i]
-		want := keyKind(column.GetType())
-		switch {
-		case c.Name != column.GetName():
+		if c.Name != column.GetName() {
 			return invalidKey("Validate PK name fail. Input: %s, Meta: %s.", c.Name, column.GetName())
-		case c.Absent:
-			return invalid("No value is given for primary key name：%s.", c.Name)
-		case c.Op != pb.Put:
-			return invalid("OpType cannot be given for primary key name ：%s.", c.Name)
-		case c.HasTimestamp:
-			return invalid("Timestamp cannot be given for primary key name：%s.", c.Name)
-		case c.Value.Kind() != want:
-			return invalidKey("Validate PK type fail. Input: %s, Meta: %s.", c.Value.Kind(), want)
-		case len(c.Value.Text()) > maxStringKey:
-			return invalid("The length of primary key column: %s exceeds the MaxLength: %d with CurrentLength: %d.", c.Name, maxStringKey, len(c.Value.Text()))
-		case want == pb.String && !utf8.ValidString(c.Value.Text()):
-			return invalid("Value of column %s must be UTF8 encoding.", c.Name)
 		}
+		if refused := checkKeyCell(c); refused != nil {
+			return refused
+		}
+		kind, want := c.Value.Kind(), keyKind(column.GetType())
+		if kind == want || allowed == rangeMarks && (kind == pb.InfMin || kind == pb.InfMax) ||
+			allowed == autoMarks && kind == pb.AutoIncrement && column.Option != nil {
+			continue
+		}
+		return invalidKey("Validate PK type fail. Input: %s, Meta: %s.", kind, want)
+	}
+	return nil
+}
+
+// checkKeyCell checks what a schema is not needed for.
+func checkKeyCell(c *pb.Cell) *refusal {
+	text := c.Value.Text()
+	switch {
+	case c.Name == "":
+		return invalid("No name is given for primary key.")
+	case c.Absent:
+		return invalid("No value is given for primary key name：%s.", c.Name)
+	case c.Op != pb.Put:
+		return invalid("OpType cannot be given for primary key name ：%s.", c.Name)
+	case c.HasTimestamp:
+		return invalid("Timestamp cannot be given for primary key name：%s.", c.Name)
+	case c.Value.Kind() == pb.Null:
+		return invalid("Cell data broken, PK value cannot be NULL, name: %s.", c.Name)
+	case c.Value.Kind() == pb.Double:
+		return invalid("double can not be used as primary key.")
+	case len(text) > maxStringKey:
+		return invalid("The length of primary key column: %s exceeds the MaxLength: %d with CurrentLength: %d.", c.Name, maxStringKey, len(text))
+	case c.Value.Kind() == pb.String && !utf8.ValidString(text):
+		return invalid("Value of column %s must be UTF8 encoding.", c.Name)
 	}
 	return nil
 }
@@ -153,33 +163,23 @@ func keyKind(t otspb.PrimaryKeyType) pb.Kind {
 	return pb.Blob
 }
 
-// checkPut checks the attribute columns of PutRow.
-func checkPut(t *table, columns []pb.Cell) *refusal {
-	if len(columns) > maxAttributes {
-		return invalid("The number of attribute columns exceeds the limit, limit count:%d, column count: %d.", maxAttributes, len(columns))
-	}
-	for i := range columns {
-		c := &columns[i]
-		switch {
-		case !validName(c.Name):
-			return invalid("Invalid column name: '%s'.", c.Name)
-		case isKey(t, c.Name):
-			return invalid("Duplicated attribute column name with primary key column: %s.", c.Name)
-		case c.Op != pb.Put:
-			return invalid("OpType cannot be given for column name:%s in PutRow.", c.Name)
-		case c.Absent:
-			return invalid("No value is given for column name.")
-		case c.Value.Kind() > pb.Blob || c.Value.Kind() == pb.Null:
-			return invalid("%s is an invalid type for the attribute column.", c.Value.Kind())
-		case c.Value.Kind() == pb.String && !utf8.ValidString(c.Value.Text()):
-			return invalid("Value of column %s must be UTF8 encoding.", c.Name)
-		}
-	}
-	return nil
-}
-
 func isKey(t *table, name string) bool {
 	return slices.ContainsFunc(t.meta.GetPrimaryKey(), func(c *otspb.PrimaryKeySchema) bool { return c.GetName() == name })
+}
+
+// isAutomatic reports whether the table numbers its rows.
+func (t *table) isAutomatic() bool {
+	return slices.ContainsFunc(t.meta.GetPrimaryKey(), func(c *otspb.PrimaryKeySchema) bool { return c.Option != nil })
+}
+
+func countAutomatic(key []pb.Cell) int {
+	n := 0
+	for i := range key {
+		if key[i].Value.Kind() == pb.AutoIncrement {
+			n++
+		}
+	}
+	return n
 }
 
 func keyValues(key []pb.Cell) []pb.Value {
@@ -190,106 +190,20 @@ func keyValues(key []pb.Cell) []pb.Value {
 	return values
 }
 
-// checkCondition checks a write's condition against the row as it is; nil: absent.
-func checkCondition(c *otspb.Condition, existing *row) *refusal {
-	if c.GetColumnCondition() != nil {
-		return invalid("Deserialize filter failed.") // this server has no column conditions yet
-	}
-	switch c.GetRowExistence() {
-	case otspb.RowExistenceExpectation_EXPECT_EXIST:
-		if existing == nil {
-			return conditionFailed("the row does not exist")
-		}
-	case otspb.RowExistenceExpectation_EXPECT_NOT_EXIST:
-		if existing != nil {
-			return conditionFailed("the row exists")
-		}
-	}
-	return nil
-}
-
-func conditionFailed(reason string) *refusal {
-	return refuse(http.StatusForbidden, "OTSConditionCheckFail", "Condition check failed.", "%s", reason)
-}
-
-// selection is what a read asks for of a row.
-type selection struct {
-	columns  []string // none: all
-	versions int      // none: all
-	from, to int64    // milliseconds; to is exclusive, 0: no limit
-}
-
-func newSelection(columns []string, within *otspb.TimeRange, maxVersions *int32) (selection, *refusal) {
-	s := selection{columns: columns}
-	if len(columns) > maxReadColumns {
-		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d , column count:%d.", maxReadColumns, len(columns))
-	}
-	switch {
-	case within == nil && maxVersions == nil:
-		return s, invalid("No version condition is specified while querying row.")
-	case maxVersions != nil && *maxVersions <= 0:
-		return s, invalid("Invalid max versions: %d . Reason: Max versions must be positive.", *maxVersions)
-	case maxVersions != nil:
-		s.versions = int(*maxVersions)
-	}
-	switch {
-	case within == nil:
-	case within.SpecificTime != nil && maxVersions != nil:
-		return s, invalid("Specific tiemstamp and max versions cannot be given at the same time.")
-	case within.SpecificTime != nil && (within.StartTime != nil || within.EndTime != nil):
-		return s, invalid("Specific tiemstamp and time range cannot be given at the same time.")
-	case within.SpecificTime != nil:
-		s.from, s.to = within.GetSpecificTime(), within.GetSpecificTime()+1
-	case within.StartTime == nil || within.EndTime == nil:
-		return s, invalid("Start and end time must be given at the same time.")
-	default:
-		s.from, s.to = within.GetStartTime(), within.GetEndTime()
-	}
-	return s, nil
-}
-
-// of returns the selected part of r, or nil if r is nil or has none of the
-// columns that were asked for.
-func (s selection) of(t *table, r *row) *pb.Row {
-	if r == nil {
-		return nil
-	}
-	selected, keyWanted := &pb.Row{}, len(s.columns) == 0
+// keyCells names the values of a key.
+func (t *table) keyCells(key []pb.Value) []pb.Cell {
+	cells := make([]pb.Cell, len(key))
 	for i, column := range t.meta.GetPrimaryKey() {
-		selected.PrimaryKey = append(selected.PrimaryKey, pb.Cell{Name: column.GetName(), Value: r.key[i]})
-		keyWanted = keyWanted || slices.Contains(s.columns, column.GetName())
+		cells[i] = pb.Cell{Name: column.GetName(), Value: key[i]}
 	}
-	names := make([]string, 0, len(r.columns))
-	for name := range r.columns {
-		if len(s.columns) == 0 || slices.Contains(s.columns, name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		taken := 0
-		for _, v := range r.columns[name] {
-			if v.timestamp < s.from || s.to > 0 && v.timestamp >= s.to || s.versions > 0 && taken == s.versions {
-				continue
-			}
-			taken++
-			selected.Columns = append(selected.Columns, pb.Cell{Name: name, Value: v.value, HasTimestamp: true, Timestamp: v.timestamp})
-		}
-	}
-	if !keyWanted && len(selected.Columns) == 0 {
-		return nil
-	}
-	return selected
+	return cells
 }
 
 func consumed(read, write int32) *otspb.ConsumedCapacity {
 	return &otspb.ConsumedCapacity{CapacityUnit: &otspb.CapacityUnit{Read: &read, Write: &write}}
 }
 
-// consumedByWrite is one write unit, and a read unit for the condition's look.
-func consumedByWrite(c *otspb.Condition) *otspb.ConsumedCapacity {
-	if c.GetRowExistence() == otspb.RowExistenceExpectation_IGNORE {
-		return consumed(0, 1)
-	}
-	return consumed(1, 1)
+// units returns the capacity units that so many bytes take, at least one.
+func units(bytes int) int32 {
+	return int32(max(1, (bytes+capacityUnit-1)/capacityUnit)) //nolint:gosec // a body has at most 5 MB, a range 4 MB
 }

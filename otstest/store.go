@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 
@@ -19,14 +20,22 @@ type store struct {
 
 // table holds its rows in the order of their primary keys.
 type table struct {
-	meta    *otspb.TableMeta
-	options *otspb.TableOptions
-	rows    []*row
+	meta       *otspb.TableMeta
+	options    *otspb.TableOptions
+	throughput *otspb.CapacityUnit
+	stream     *otspb.StreamSpecification
+	indexes    []*otspb.IndexMeta
+	created    time.Time
+	adjusted   time.Time // when the throughput or the stream was last set
+	sequence   int64     // the last number that an auto-increment key got
+	rows       []*row
 }
 
-// row is one row; a column keeps its versions, the newest first.
+// row is one row; a column keeps its versions, the newest first. A row in a
+// table is never changed, only replaced.
 type row struct {
 	key     []pb.Value
+	written int64 // milliseconds; a row without columns lives as long as one written then
 	columns map[string][]version
 }
 
@@ -56,6 +65,15 @@ func (s *store) add(t *table) bool {
 	return true
 }
 
+// remove removes a table with its rows, and reports false if there is none.
+func (s *store) remove(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, found := s.tables[name]
+	delete(s.tables, name)
+	return found
+}
+
 // read and write call f with the named table, locked; nil if there is none.
 func (s *store) read(name string, f func(t *table)) {
 	s.mu.RLock()
@@ -69,17 +87,80 @@ func (s *store) write(name string, f func(t *table)) {
 	f(s.tables[name])
 }
 
+// writeAll calls f with the named tables, all locked at once.
+func (s *store) writeAll(names []string, f func(tables []*table)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tables := make([]*table, len(names))
+	for i, name := range names {
+		tables[i] = s.tables[name]
+	}
+	f(tables)
+}
+
 // find returns where the row with key is, or would be.
 func (t *table) find(key []pb.Value) (index int, found bool) {
 	return slices.BinarySearchFunc(t.rows, key, func(r *row, key []pb.Value) int { return compareKeys(r.key, key) })
 }
 
-// get returns the row with key, or nil.
-func (t *table) get(key []pb.Value) *row {
+// get returns what lives at now of the row with key, or nil.
+func (t *table) get(key []pb.Value, now time.Time) *row {
 	if i, found := t.find(key); found {
-		return t.rows[i]
+		return t.live(t.rows[i], now)
 	}
 	return nil
+}
+
+// live returns r without the versions that are older than the table's time to
+// live, or nil if nothing is left.
+func (t *table) live(r *row, now time.Time) *row {
+	ttl := int64(t.options.GetTimeToLive())
+	if ttl <= 0 {
+		return r
+	}
+	oldest := now.UnixMilli() - ttl*1000
+	left := &row{key: r.key, written: r.written, columns: map[string][]version{}}
+	for name, versions := range r.columns {
+		n, _ := slices.BinarySearchFunc(versions, oldest, func(v version, ts int64) int { return cmp.Compare(ts, v.timestamp) })
+		if n < len(versions) && versions[n].timestamp == oldest {
+			n++
+		}
+		if n > 0 {
+			left.columns[name] = versions[:n:n]
+		}
+	}
+	if len(left.columns) == 0 && r.written < oldest {
+		return nil
+	}
+	return left
+}
+
+// remove removes the row with key if there is one.
+func (t *table) remove(key []pb.Value) {
+	if i, found := t.find(key); found {
+		t.rows = slices.Delete(t.rows, i, i+1)
+	}
+}
+
+// trim drops the versions beyond the table's limit.
+func (t *table) trim() {
+	limit := int(t.options.GetMaxVersions())
+	for i, r := range t.rows {
+		changed := r.clone()
+		for name, versions := range changed.columns {
+			changed.columns[name] = versions[:min(limit, len(versions))]
+		}
+		t.rows[i] = changed
+	}
+}
+
+// clone returns a copy of r that can be changed.
+func (r *row) clone() *row {
+	c := &row{key: r.key, written: r.written, columns: make(map[string][]version, len(r.columns))}
+	for name, versions := range r.columns {
+		c.columns[name] = slices.Clone(versions)
+	}
+	return c
 }
 
 // put makes r the row with its key.

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	maxPrimaryKeys = 4
+	maxPrimaryKeys    = 4
+	maxDefinedColumns = 32
 
 	// neverExpires is the time to live of a table that keeps its data.
 	neverExpires = -1
@@ -37,7 +38,12 @@ func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *ref
 	if cu := req.GetReservedThroughput().GetCapacityUnit(); cu.GetRead() < 0 || cu.GetWrite() < 0 {
 		return nil, invalid("Invalid Capacity Unit:%d . Capacity Unit must be nonnegative.", min(cu.GetRead(), cu.GetWrite()))
 	}
-	if !s.store.add(&table{meta: meta, options: options}) {
+	now := s.opts.Now()
+	cu := &otspb.CapacityUnit{Read: proto.Int32(0), Write: proto.Int32(0)}
+	proto.Merge(cu, req.GetReservedThroughput().GetCapacityUnit())
+	if !s.store.add(&table{
+		meta: meta, options: options, throughput: cu, stream: req.GetStreamSpec(), indexes: req.GetIndexMetas(), created: now, adjusted: now,
+	}) {
 		return nil, refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table %q", meta.GetTableName())
 	}
 	return &otspb.CreateTableResponse{}, nil
@@ -72,6 +78,9 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 		case automatic > 1:
 			return invalid("AUTO_INCREMENT primary key count must <= 1.")
 		}
+	}
+	if len(meta.GetDefinedColumn()) > maxDefinedColumns {
+		return invalid("The number of defined columns must be in range: [0, %d].", maxDefinedColumns)
 	}
 	for _, column := range meta.GetDefinedColumn() {
 		name := column.GetName()

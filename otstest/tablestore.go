@@ -24,10 +24,18 @@ type action func(s *Server, body []byte) (proto.Message, *refusal)
 // actions are the operations that the server knows, by name.
 func actions() map[string]action {
 	return map[string]action{
-		"ListTable":   decoded((*Server).listTable),
-		"CreateTable": decoded((*Server).createTable),
-		"PutRow":      decoded((*Server).putRow),
-		"GetRow":      decoded((*Server).getRow),
+		"ListTable":     decoded((*Server).listTable),
+		"CreateTable":   decoded((*Server).createTable),
+		"DescribeTable": decoded((*Server).describeTable),
+		"UpdateTable":   decoded((*Server).updateTable),
+		"DeleteTable":   decoded((*Server).deleteTable),
+		"PutRow":        decoded((*Server).putRow),
+		"UpdateRow":     decoded((*Server).updateRow),
+		"DeleteRow":     decoded((*Server).deleteRow),
+		"GetRow":        decoded((*Server).getRow),
+		"GetRange":      decoded((*Server).getRange),
+		"BatchGetRow":   decoded((*Server).batchGetRow),
+		"BatchWriteRow": decoded((*Server).batchWriteRow),
 	}
 }
 

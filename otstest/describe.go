@@ -1,0 +1,109 @@
+package otstest
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+func (s *Server) describeTable(req *otspb.DescribeTableRequest) (proto.Message, *refusal) {
+	var (
+		response proto.Message
+		refused  *refusal
+	)
+	s.store.read(req.GetTableName(), func(t *table) {
+		if refused = checkTable(t, req.GetTableName()); refused != nil {
+			return
+		}
+		response = &otspb.DescribeTableResponse{
+			TableMeta:                 proto.CloneOf(t.meta),
+			ReservedThroughputDetails: t.throughputDetails(),
+			TableOptions:              proto.CloneOf(t.options),
+			TableStatus:               otspb.TableStatus_ACTIVE.Enum(),
+			StreamDetails:             t.streamDetails(),
+			IndexMetas:                t.indexes,
+			CreationTime:              proto.Int64(t.created.UnixMicro()),
+		}
+	})
+	return response, refused
+}
+
+func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *refusal) {
+	var (
+		response proto.Message
+		refused  *refusal
+	)
+	s.store.write(req.GetTableName(), func(t *table) {
+		if refused = checkUpdate(req); refused != nil {
+			return
+		}
+		if refused = checkTable(t, req.GetTableName()); refused != nil {
+			return
+		}
+		if cu := req.GetReservedThroughput().GetCapacityUnit(); cu != nil {
+			proto.Merge(t.throughput, cu)
+			t.adjusted = s.opts.Now()
+		}
+		if options := req.GetTableOptions(); options != nil {
+			proto.Merge(t.options, options)
+			t.trim()
+		}
+		if stream := req.GetStreamSpec(); stream != nil {
+			t.stream = proto.CloneOf(stream)
+		}
+		response = &otspb.UpdateTableResponse{
+			ReservedThroughputDetails: t.throughputDetails(),
+			TableOptions:              proto.CloneOf(t.options),
+			StreamDetails:             t.streamDetails(),
+		}
+	})
+	return response, refused
+}
+
+func checkUpdate(req *otspb.UpdateTableRequest) *refusal {
+	options, cu := req.GetTableOptions(), req.GetReservedThroughput().GetCapacityUnit()
+	switch {
+	case cu.GetRead() < 0 || cu.GetWrite() < 0:
+		return invalid("Invalid Capacity Unit for UpdateTable: Either read(%d) or write(%d) should be non-negative.", cu.GetRead(), cu.GetWrite())
+	case options != nil && proto.Size(options) == 0:
+		return invalid("No parameter is specified in table options.")
+	case options != nil && options.TimeToLive != nil && (options.GetTimeToLive() == 0 || options.GetTimeToLive() < neverExpires):
+		return invalid("TimeToLive cannot be 0 or less than -1.")
+	case options != nil && options.MaxVersions != nil && options.GetMaxVersions() <= 0:
+		return invalid("The maximum versions cannot be less than or equal to 0")
+	}
+	return nil
+}
+
+func (s *Server) deleteTable(req *otspb.DeleteTableRequest) (proto.Message, *refusal) {
+	name := req.GetTableName()
+	if !validName(name) {
+		return nil, invalid("Invalid table name: '%s'.", name)
+	}
+	if !s.store.remove(name) {
+		return nil, checkTable(nil, name)
+	}
+	return &otspb.DeleteTableResponse{}, nil
+}
+
+func (t *table) throughputDetails() *otspb.ReservedThroughputDetails {
+	return &otspb.ReservedThroughputDetails{
+		CapacityUnit:     proto.CloneOf(t.throughput),
+		LastIncreaseTime: proto.Int64(t.adjusted.Unix()),
+	}
+}
+
+// streamDetails are absent for a table that never had a stream.
+func (t *table) streamDetails() *otspb.StreamDetails {
+	if t.stream == nil {
+		return nil
+	}
+	details := &otspb.StreamDetails{
+		EnableStream: proto.Bool(t.stream.GetEnableStream()), ExpirationTime: t.stream.ExpirationTime, ColumnsToGet: t.stream.GetColumnsToGet(),
+	}
+	if t.stream.GetEnableStream() {
+		details.StreamId = proto.String(t.meta.GetTableName() + "_stream")
+		details.LastEnableTime = proto.Int64(t.adjusted.UnixMicro())
+	}
+	return details
+}

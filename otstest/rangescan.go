@@ -1,0 +1,106 @@
+package otstest
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// After so many rows or bytes that it looked at, a range ends early. (Source:
+// the documentation of GetRange.)
+const (
+	maxScannedRows  = 5000
+	maxScannedBytes = 4 << 20
+)
+
+func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) {
+	begin, refused := decodeKey(req.GetInclusiveStartPrimaryKey())
+	if refused != nil {
+		return nil, refused
+	}
+	end, refused := decodeKey(req.GetExclusiveEndPrimaryKey())
+	if refused != nil {
+		return nil, refused
+	}
+	if req.Limit != nil && req.GetLimit() <= 0 {
+		return nil, invalid("The limit must be greater than 0.")
+	}
+	selected, refused := newSelection(req, req.MaxVersions)
+	if refused != nil {
+		return nil, refused
+	}
+	answer := &otspb.GetRangeResponse{DataBlockType: otspb.DataBlockType_DBT_PLAIN_BUFFER.Enum(), CompressType: otspb.CompressType_CPT_NONE.Enum()}
+	s.store.read(req.GetTableName(), func(t *table) {
+		if refused = checkTable(t, req.GetTableName()); refused != nil {
+			return
+		}
+		for _, key := range []*pb.Row{begin, end} {
+			if refused = checkKey(t, key.PrimaryKey, rangeMarks); refused != nil {
+				return
+			}
+		}
+		refused = s.scan(t, req, keyValues(begin.PrimaryKey), keyValues(end.PrimaryKey), selected, answer)
+	})
+	return answer, refused
+}
+
+// scan walks from begin until end, and fills answer.
+func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Value, selected selection, answer *otspb.GetRangeResponse) *refusal {
+	step, order := 1, compareKeys(begin, end)
+	if req.GetDirection() == otspb.Direction_BACKWARD {
+		step, order = -1, -order
+	}
+	if order >= 0 && step > 0 {
+		return invalid("Begin key must less than end key in FORWARD")
+	}
+	if order >= 0 {
+		return invalid("Begin key must more than end key in BACKWARD")
+	}
+	at, found := t.find(begin)
+	if step < 0 && !found {
+		at-- // find returns the row behind
+	}
+	answer.Rows = []byte{}
+	var (
+		now            = s.opts.Now()
+		limit          = int(req.GetLimit())
+		rows           []*pb.Row
+		scanned, bytes int
+	)
+	for ; at >= 0 && at < len(t.rows) && step*compareKeys(t.rows[at].key, end) < 0; at += step {
+		live := t.live(t.rows[at], now)
+		if live == nil {
+			continue
+		}
+		if scanned == maxScannedRows || bytes >= maxScannedBytes || limit > 0 && len(rows) == limit {
+			answer.NextStartPrimaryKey = pb.Append(nil, &pb.Row{PrimaryKey: t.keyCells(live.key)})
+			break
+		}
+		scanned++
+		bytes += t.size(live)
+		if row := selected.of(t, live); row != nil {
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) > 0 {
+		answer.Rows = pb.Append(nil, rows...)
+	}
+	answer.Consumed = consumed(units(bytes), 0)
+	return nil
+}
+
+// size returns how many bytes a row has, names and values, about as the
+// service counts.
+func (t *table) size(r *row) int {
+	size := 0
+	for _, cell := range t.keyCells(r.key) {
+		size += len(cell.Name) + 8 + len(cell.Value.Text())
+	}
+	for name, versions := range r.columns {
+		for _, v := range versions {
+			size += len(name) + 8 + 8 + len(v.value.Text())
+		}
+	}
+	return size
+}

@@ -1,0 +1,166 @@
+package otstest
+
+import (
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+const maxReadColumns = 128
+
+// readRequest is what the three reads have in common.
+type readRequest interface {
+	GetColumnsToGet() []string
+	GetTimeRange() *otspb.TimeRange
+	GetFilter() []byte
+	GetStartColumn() string
+	GetEndColumn() string
+}
+
+// selection is what a read asks for of a row.
+type selection struct {
+	columns    []string // none: all
+	begin, end string   // the column names' range; end is exclusive, "": no limit
+	versions   int      // none: all
+	from, to   int64    // milliseconds; to is exclusive
+	filter     filter   // nil: any row
+	page       *otspb.ColumnPaginationFilter
+}
+
+func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
+	key, refused := decodeKey(req.GetPrimaryKey())
+	if refused != nil {
+		return nil, refused
+	}
+	selected, refused := newSelection(req, req.MaxVersions)
+	if refused != nil {
+		return nil, refused
+	}
+	answer := &otspb.GetRowResponse{}
+	s.store.read(req.GetTableName(), func(t *table) {
+		if refused = checkTable(t, req.GetTableName()); refused != nil {
+			return
+		}
+		if refused = checkKey(t, key.PrimaryKey, noMarks); refused != nil {
+			return
+		}
+		answer.Row, answer.Consumed = s.readRow(t, key, selected)
+	})
+	return answer, refused
+}
+
+// readRow returns the selected part of a row, empty if there is none.
+func (s *Server) readRow(t *table, key *pb.Row, selected selection) ([]byte, *otspb.ConsumedCapacity) {
+	data := []byte{}
+	if found := selected.of(t, t.get(keyValues(key.PrimaryKey), s.opts.Now())); found != nil {
+		data = pb.Append(nil, found)
+	}
+	return data, consumed(units(len(data)), 0)
+}
+
+func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {
+	s := selection{columns: req.GetColumnsToGet(), begin: req.GetStartColumn(), end: req.GetEndColumn(), to: math.MaxInt64}
+	if len(s.columns) > maxReadColumns {
+		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d , column count:%d.", maxReadColumns, len(s.columns))
+	}
+	for _, name := range s.columns {
+		if !validName(name) {
+			return s, invalid("Invalid column name: '%s'.", name)
+		}
+	}
+	within := req.GetTimeRange()
+	switch {
+	case within == nil && maxVersions == nil:
+		return s, invalid("No version condition is specified while querying row.")
+	case maxVersions != nil && *maxVersions <= 0:
+		return s, invalid("Invalid max versions: %d . Reason: Max versions must be positive.", *maxVersions)
+	case maxVersions != nil:
+		s.versions = int(*maxVersions)
+	}
+	if within != nil {
+		if refused := s.setTime(within, maxVersions != nil); refused != nil {
+			return s, refused
+		}
+	}
+	var refused *refusal
+	s.filter, s.page, refused = decodeFilter(req.GetFilter())
+	return s, refused
+}
+
+func (s *selection) setTime(within *otspb.TimeRange, hasVersions bool) *refusal {
+	hasRange := within.StartTime != nil || within.EndTime != nil
+	switch {
+	case within.SpecificTime != nil && hasRange && hasVersions:
+		return invalid("Specific tiemstamp, time range and max versions cannot be given at the same time.")
+	case within.SpecificTime != nil && hasVersions:
+		return invalid("Specific tiemstamp and max versions cannot be given at the same time.")
+	case within.SpecificTime != nil && hasRange:
+		return invalid("Specific tiemstamp and time range cannot be given at the same time.")
+	case within.SpecificTime != nil && within.GetSpecificTime() < 0:
+		return invalid("Specific timestamp cannot be less than 0..")
+	case within.SpecificTime != nil && within.GetSpecificTime() >= math.MaxInt64/1000:
+		return invalid("Timestamp must be in range [0, INT64_MAX/1000).")
+	case within.SpecificTime != nil:
+		s.from, s.to = within.GetSpecificTime(), within.GetSpecificTime()+1
+	case within.StartTime == nil || within.EndTime == nil:
+		return invalid("Start and end time must be given at the same time.")
+	default:
+		s.from, s.to = within.GetStartTime(), within.GetEndTime()
+	}
+	return nil
+}
+
+// wants reports whether the column name is asked for.
+func (s selection) wants(name string) bool {
+	return (len(s.columns) == 0 || slices.Contains(s.columns, name)) && name >= s.begin && (s.end == "" || name < s.end)
+}
+
+// take returns the versions that are asked for.
+func (s selection) take(versions []version) []version {
+	var taken []version
+	for _, v := range versions {
+		if v.timestamp >= s.from && v.timestamp < s.to && (s.versions == 0 || len(taken) < s.versions) {
+			taken = append(taken, v)
+		}
+	}
+	return taken
+}
+
+// of returns the selected part of r, or nil if r is nil, the filter is not for
+// it, or it has none of the columns that were asked for. The filter sees the
+// columns that were asked for.
+func (s selection) of(t *table, r *row) *pb.Row {
+	if r == nil {
+		return nil
+	}
+	columns := map[string][]version{}
+	var names []string
+	for name, versions := range r.columns {
+		if !s.wants(name) {
+			continue
+		}
+		if taken := s.take(versions); len(taken) > 0 {
+			columns[name], names = taken, append(names, name)
+		}
+	}
+	keyWanted := len(s.columns) == 0 || slices.ContainsFunc(s.columns, func(name string) bool { return isKey(t, name) })
+	if !keyWanted && len(names) == 0 || s.filter != nil && !s.filter.passes(columns) {
+		return nil
+	}
+	slices.Sort(names)
+	if s.page != nil {
+		names = names[min(int(s.page.GetOffset()), len(names)):]
+		names = names[:min(int(s.page.GetLimit()), len(names))]
+	}
+	selected := &pb.Row{PrimaryKey: t.keyCells(r.key)}
+	for _, name := range names {
+		for _, v := range columns[name] {
+			selected.Columns = append(selected.Columns, pb.Cell{Name: name, Value: v.value, HasTimestamp: true, Timestamp: v.timestamp})
+		}
+	}
+	return selected
+}
