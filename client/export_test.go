@@ -7,6 +7,10 @@ import (
 	"net"
 	"net/http"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
+
 	"golang.org/x/text/encoding"
 )
 
@@ -45,3 +49,15 @@ func TextIn(e encoding.Encoding, s string) (string, error) { return text{e}.in(s
 func ParseEndpoint(endpoint string) (base, instance string, err error) {
 	return parseEndpoint(endpoint, false)
 }
+
+// EncodePutRow returns the body of a request.
+func EncodePutRow(r *PutRowRequest) ([]byte, error) {
+	w, err := r.write(text{})
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(&otspb.PutRowRequest{TableName: &w.table, Row: w.row, Condition: w.condition, ReturnContent: w.content})
+}
+
+// DecodeRows decodes the rows of an answer.
+func DecodeRows(data []byte) ([]*Row, error) { return text{}.decodeRows(data) }

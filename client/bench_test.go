@@ -1,0 +1,54 @@
+package client_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otsauth/otsauth/client"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// BenchmarkEncodePutRow encodes the body of a PutRow of 2 key columns and 10
+// others.
+func BenchmarkEncodePutRow(b *testing.B) {
+	req := &client.PutRowRequest{
+		Table: "table", PrimaryKey: client.PrimaryKey{{Name: "pk1", Value: client.String("iampk")}, {Name: "pk2", Value: client.Int(100)}},
+	}
+	for i := range 10 {
+		req.Columns = append(req.Columns, client.Column{Name: fmt.Sprint("column", i), Value: client.Int(int64(i))})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.EncodePutRow(req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDecodeRows decodes 1,000 rows of 10 columns and checks their sums.
+func BenchmarkDecodeRows(b *testing.B) {
+	rows := make([]*pb.Row, 1000)
+	for i := range rows {
+		rows[i] = &pb.Row{PrimaryKey: []pb.Cell{{Name: "pk1", Value: pb.StringValue("iampk")}, {Name: "pk2", Value: pb.IntValue(int64(i))}}}
+		for j := range 10 {
+			cell := pb.Cell{Name: fmt.Sprint("column", j), Value: pb.IntValue(int64(j)), HasTimestamp: true, Timestamp: 1700000000000}
+			if j%2 == 0 {
+				cell.Value = pb.StringValue("some text of a row")
+			}
+			rows[i].Columns = append(rows[i].Columns, cell)
+		}
+	}
+	data := pb.Append(nil, rows...)
+	got, err := client.DecodeRows(data)
+	require.NoError(b, err)
+	require.Len(b, got, 1000)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.DecodeRows(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
