@@ -163,13 +163,13 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 		return nil, errNilRequest()
 	}
 	b := batch{client: c, action: "BatchWriteRow", rows: len(req.Rows)}
-	writes := make([]*written, len(req.Rows))
+	writes := make([]batchWrite, len(req.Rows))
 	for i, row := range req.Rows {
 		if row == nil {
 			return nil, &otsauth.ConfigError{Field: fmt.Sprintf("Rows[%d]", i), Problem: "is nil"}
 		}
 		var err error
-		if writes[i], err = row.write(c.text); err != nil {
+		if writes[i].table, writes[i].row, err = encodeInBatch(c.text, row); err != nil {
 			return nil, err
 		}
 	}
@@ -189,9 +189,15 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 	return &BatchWriteRowResponse{ResponseMeta: meta, Results: results}, nil
 }
 
+// A batchWrite is one row of a batch on the wire.
+type batchWrite struct {
+	table string
+	row   *otspb.RowInBatchWriteRowRequest
+}
+
 // writeTables returns the request for the pending rows, grouped by table, and
 // for each row in that order its place in pending.
-func writeTables(writes []*written, pending []int) (*otspb.BatchWriteRowRequest, []int) {
+func writeTables(writes []batchWrite, pending []int) (*otspb.BatchWriteRowRequest, []int) {
 	message := &otspb.BatchWriteRowRequest{}
 	tables := make(map[string]*otspb.TableInBatchWriteRowRequest)
 	places := make(map[string][]int)
@@ -203,9 +209,7 @@ func writeTables(writes []*written, pending []int) (*otspb.BatchWriteRowRequest,
 			tables[w.table] = table
 			message.Tables = append(message.Tables, table)
 		}
-		table.Rows = append(table.Rows, &otspb.RowInBatchWriteRowRequest{
-			Type: &w.kind, RowChange: w.row, Condition: w.condition, ReturnContent: w.content,
-		})
+		table.Rows = append(table.Rows, w.row)
 		places[w.table] = append(places[w.table], place)
 	}
 	order := make([]int, 0, len(pending))

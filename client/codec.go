@@ -18,6 +18,11 @@ func (c *OTSClient) do(ctx context.Context, action string, request, answer proto
 	if err != nil {
 		return ResponseMeta{}, &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: " + err.Error()}
 	}
+	return c.send(ctx, action, body, answer)
+}
+
+// send sends an encoded message and decodes the answer.
+func (c *OTSClient) send(ctx context.Context, action string, body []byte, answer proto.Message) (ResponseMeta, error) {
 	resp, err := c.Do(ctx, action, body)
 	if err != nil {
 		return ResponseMeta{}, err
@@ -36,39 +41,40 @@ func (m ResponseMeta) broken(action string, err error) *Error {
 
 // encodeKey checks a primary key and returns it in PlainBuffer.
 func (t text) encodeKey(key PrimaryKey) ([]byte, error) {
-	cells, err := t.key(key)
+	cells, err := t.appendKey(make([]pb.Cell, 0, len(key)), key)
 	if err != nil {
 		return nil, err
 	}
 	return pb.Append(nil, &pb.Row{PrimaryKey: cells}), nil
 }
 
-// key checks a primary key and returns its cells.
-func (t text) key(key PrimaryKey) ([]pb.Cell, error) {
+// appendKey checks a primary key and appends its cells.
+func (t text) appendKey(cells []pb.Cell, key PrimaryKey) ([]pb.Cell, error) {
 	if len(key) == 0 {
-		return nil, &otsauth.ConfigError{Field: "primary key", Problem: "is empty; give all primary key columns of the table"}
+		return cells, &otsauth.ConfigError{Field: "primary key", Problem: "is empty; give all primary key columns of the table"}
 	}
-	cells := make([]pb.Cell, len(key))
-	var err error
-	for i, c := range key {
-		if cells[i], err = t.cell(c.Name, c.Value); err != nil {
-			return nil, err
+	for i := range key {
+		cell, err := t.cell(key[i].Name, key[i].Value)
+		if err != nil {
+			return cells, err
 		}
+		cells = append(cells, cell)
 	}
 	return cells, nil
 }
 
-// columns checks attribute columns and returns their cells.
-func (t text) columns(columns []Column) ([]pb.Cell, error) {
-	cells := make([]pb.Cell, len(columns))
-	var err error
-	for i, c := range columns {
-		if cells[i], err = t.cell(c.Name, c.Value); err != nil {
-			return nil, err
+// appendColumns checks attribute columns and appends their cells.
+func (t text) appendColumns(cells []pb.Cell, columns []Column) ([]pb.Cell, error) {
+	for i := range columns {
+		c := &columns[i]
+		cell, err := t.cell(c.Name, c.Value)
+		if err != nil {
+			return cells, err
 		}
 		if !c.Timestamp.IsZero() {
-			cells[i].HasTimestamp, cells[i].Timestamp = true, c.Timestamp.UnixMilli()
+			cell.HasTimestamp, cell.Timestamp = true, c.Timestamp.UnixMilli()
 		}
+		cells = append(cells, cell)
 	}
 	return cells, nil
 }

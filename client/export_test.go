@@ -7,10 +7,6 @@ import (
 	"net"
 	"net/http"
 
-	"google.golang.org/protobuf/proto"
-
-	"github.com/otsauth/otsauth/internal/otspb"
-
 	"golang.org/x/text/encoding"
 )
 
@@ -51,13 +47,7 @@ func ParseEndpoint(endpoint string) (base, instance string, err error) {
 }
 
 // EncodePutRow returns the body of a request.
-func EncodePutRow(r *PutRowRequest) ([]byte, error) {
-	w, err := r.write(text{})
-	if err != nil {
-		return nil, err
-	}
-	return proto.Marshal(&otspb.PutRowRequest{TableName: &w.table, Row: w.row, Condition: w.condition, ReturnContent: w.content})
-}
+func EncodePutRow(r *PutRowRequest) ([]byte, error) { return encodeWrite(text{}, r) }
 
 // DecodeRows decodes the rows of an answer.
 func DecodeRows(data []byte) ([]*Row, error) { return text{}.decodeRows(data) }

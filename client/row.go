@@ -6,7 +6,6 @@ import (
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
-	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
 // A KeyColumn is one column of a primary key.
@@ -106,14 +105,12 @@ func (c *OTSClient) PutRow(ctx context.Context, req *PutRowRequest) (*PutRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	w, err := req.write(c.text)
+	body, err := encodeWrite(c.text, req)
 	if err != nil {
 		return nil, err
 	}
 	var answer otspb.PutRowResponse
-	meta, err := c.do(ctx, "PutRow", &otspb.PutRowRequest{
-		TableName: &w.table, Row: w.row, Condition: w.condition, ReturnContent: w.content,
-	}, &answer)
+	meta, err := c.send(ctx, "PutRow", body, &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -124,19 +121,14 @@ func (c *OTSClient) PutRow(ctx context.Context, req *PutRowRequest) (*PutRowResp
 	return response, nil
 }
 
-func (r *PutRowRequest) write(t text) (*written, error) {
+func (r *PutRowRequest) write(t text, w *written) (err error) {
 	if r == nil {
-		return nil, errNilRequest()
+		return errNilRequest()
 	}
-	key, err := t.key(r.PrimaryKey)
-	if err != nil {
-		return nil, err
+	if w.row.Columns, err = t.appendColumns(w.row.Columns, r.Columns); err != nil {
+		return err
 	}
-	cells, err := t.columns(r.Columns)
-	if err != nil {
-		return nil, err
-	}
-	return newWritten(t, otspb.OperationType_PUT, r.Table, &pb.Row{PrimaryKey: key, Columns: cells}, r.Condition, r.Return, r.ReturnColumns)
+	return w.common(t, otspb.OperationType_PUT, r.Table, r.PrimaryKey, r.Condition, r.Return, r.ReturnColumns)
 }
 
 // A GetRowRequest is the argument of [OTSClient.GetRow].
@@ -211,28 +203,24 @@ func (r *GetRowRequest) message(t text) (*otspb.GetRowRequest, error) {
 	}, nil
 }
 
-// message returns the condition on the wire; nil is none.
-func (c *Condition) message(t text) (*otspb.Condition, error) {
-	existence := otspb.RowExistenceExpectation_IGNORE
-	if c != nil {
-		switch c.RowExistence {
-		case Ignore:
-		case ExpectExist:
-			existence = otspb.RowExistenceExpectation_EXPECT_EXIST
-		case ExpectNotExist:
-			existence = otspb.RowExistenceExpectation_EXPECT_NOT_EXIST
-		default:
-			return nil, &otsauth.ConfigError{Field: "RowExistence", Problem: "is none of Ignore, ExpectExist and ExpectNotExist"}
-		}
+// encode checks the condition and returns its parts on the wire; nil is none.
+func (c *Condition) encode(t text) (existence otspb.RowExistenceExpectation, filter []byte, err error) {
+	if c == nil {
+		return otspb.RowExistenceExpectation_IGNORE, nil, nil
 	}
-	message := &otspb.Condition{RowExistence: &existence}
-	if c == nil || c.Column == nil {
-		return message, nil
+	switch c.RowExistence {
+	case Ignore:
+		existence = otspb.RowExistenceExpectation_IGNORE
+	case ExpectExist:
+		existence = otspb.RowExistenceExpectation_EXPECT_EXIST
+	case ExpectNotExist:
+		existence = otspb.RowExistenceExpectation_EXPECT_NOT_EXIST
+	default:
+		return 0, nil, &otsauth.ConfigError{Field: "RowExistence", Problem: "is none of Ignore, ExpectExist and ExpectNotExist"}
 	}
 	if err := refusePagination(c.Column, "a condition"); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	var err error
-	message.ColumnCondition, err = encodeFilter(t, c.Column)
-	return message, err
+	filter, err = encodeFilter(t, c.Column)
+	return existence, filter, err
 }

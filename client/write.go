@@ -22,17 +22,8 @@ const (
 // A Write is one row of [OTSClient.BatchWriteRow]: a [*PutRowRequest], an
 // [*UpdateRowRequest] or a [*DeleteRowRequest].
 type Write interface {
-	// write checks the request and returns it on the wire.
-	write(t text) (*written, error)
-}
-
-// written is a write on the wire.
-type written struct {
-	kind      otspb.OperationType
-	table     string
-	row       []byte
-	condition *otspb.Condition
-	content   *otspb.ReturnContent
+	// write checks the request and fills in w.
+	write(t text, w *written) error
 }
 
 // A Change is a change of one column in [UpdateRowRequest]. Make it with
@@ -118,14 +109,12 @@ func (c *OTSClient) UpdateRow(ctx context.Context, req *UpdateRowRequest) (*Upda
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	w, err := req.write(c.text)
+	body, err := encodeWrite(c.text, req)
 	if err != nil {
 		return nil, err
 	}
 	var answer otspb.UpdateRowResponse
-	meta, err := c.do(ctx, "UpdateRow", &otspb.UpdateRowRequest{
-		TableName: &w.table, RowChange: w.row, Condition: w.condition, ReturnContent: w.content,
-	}, &answer)
+	meta, err := c.send(ctx, "UpdateRow", body, &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -136,25 +125,21 @@ func (c *OTSClient) UpdateRow(ctx context.Context, req *UpdateRowRequest) (*Upda
 	return response, nil
 }
 
-func (r *UpdateRowRequest) write(t text) (*written, error) {
+func (r *UpdateRowRequest) write(t text, w *written) error {
 	if r == nil {
-		return nil, errNilRequest()
+		return errNilRequest()
 	}
 	if len(r.Changes) == 0 {
-		return nil, &otsauth.ConfigError{Field: "Changes", Problem: "is empty; give one change at least, or use PutRow"}
+		return &otsauth.ConfigError{Field: "Changes", Problem: "is empty; give one change at least, or use PutRow"}
 	}
-	cells := make([]pb.Cell, len(r.Changes))
-	for i, change := range r.Changes {
-		var err error
-		if cells[i], err = change.cell(t); err != nil {
-			return nil, err
+	for i := range r.Changes {
+		cell, err := r.Changes[i].cell(t)
+		if err != nil {
+			return err
 		}
+		w.row.Columns = append(w.row.Columns, cell)
 	}
-	key, err := t.key(r.PrimaryKey)
-	if err != nil {
-		return nil, err
-	}
-	return newWritten(t, otspb.OperationType_UPDATE, r.Table, &pb.Row{PrimaryKey: key, Columns: cells}, r.Condition, r.Return, r.ReturnColumns)
+	return w.common(t, otspb.OperationType_UPDATE, r.Table, r.PrimaryKey, r.Condition, r.Return, r.ReturnColumns)
 }
 
 // A DeleteRowRequest is the argument of [OTSClient.DeleteRow].
@@ -183,14 +168,12 @@ func (c *OTSClient) DeleteRow(ctx context.Context, req *DeleteRowRequest) (*Dele
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	w, err := req.write(c.text)
+	body, err := encodeWrite(c.text, req)
 	if err != nil {
 		return nil, err
 	}
 	var answer otspb.DeleteRowResponse
-	meta, err := c.do(ctx, "DeleteRow", &otspb.DeleteRowRequest{
-		TableName: &w.table, PrimaryKey: w.row, Condition: w.condition, ReturnContent: w.content,
-	}, &answer)
+	meta, err := c.send(ctx, "DeleteRow", body, &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -201,32 +184,12 @@ func (c *OTSClient) DeleteRow(ctx context.Context, req *DeleteRowRequest) (*Dele
 	return response, nil
 }
 
-func (r *DeleteRowRequest) write(t text) (*written, error) {
+func (r *DeleteRowRequest) write(t text, w *written) error {
 	if r == nil {
-		return nil, errNilRequest()
+		return errNilRequest()
 	}
-	key, err := t.key(r.PrimaryKey)
-	if err != nil {
-		return nil, err
-	}
-	return newWritten(t, otspb.OperationType_DELETE, r.Table, &pb.Row{PrimaryKey: key, Deleted: true}, r.Condition, r.Return, r.ReturnColumns)
-}
-
-// newWritten checks what all writes have.
-func newWritten(t text, kind otspb.OperationType, table string, row *pb.Row, condition *Condition, what ReturnType, columns []string) (*written, error) {
-	w := &written{kind: kind}
-	var err error
-	if w.table, err = t.table(table); err != nil {
-		return nil, err
-	}
-	if w.condition, err = condition.message(t); err != nil {
-		return nil, err
-	}
-	if w.content, err = returnContent(t, what, columns); err != nil {
-		return nil, err
-	}
-	w.row = pb.Append(nil, row)
-	return w, nil
+	w.row.Deleted = true
+	return w.common(t, otspb.OperationType_DELETE, r.Table, r.PrimaryKey, r.Condition, r.Return, r.ReturnColumns)
 }
 
 // returnContent returns what the answer is to have on the wire.

@@ -1,0 +1,114 @@
+package client
+
+import (
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
+)
+
+// written is a write on its way to the wire, in memory that is used again.
+type written struct {
+	kind      otspb.OperationType
+	table     string
+	row       pb.Row
+	existence otspb.RowExistenceExpectation
+	filter    []byte // of the condition, if it has one
+	content   *otspb.ReturnContent
+}
+
+// writtenPool keeps the memory of writes. Nothing in it outlives a call: names
+// and values are cleared.
+//
+//nolint:gochecknoglobals // a pool has no state that a caller could see
+var writtenPool = sync.Pool{New: func() any { return new(written) }}
+
+// encodeWrite checks a single write and returns the body of its request, which
+// PutRow, UpdateRow and DeleteRow number alike: the table is field 1, the row 2,
+// the condition 3, what is to be returned 4.
+func encodeWrite(t text, w Write) ([]byte, error) {
+	s := writtenPool.Get().(*written)
+	defer s.release()
+	if err := w.write(t, s); err != nil {
+		return nil, err
+	}
+	row := pb.Size(&s.row)
+	condition := 1 + protowire.SizeVarint(uint64(s.existence)) //nolint:gosec // 0 to 2
+	if s.filter != nil {
+		condition += 1 + protowire.SizeBytes(len(s.filter))
+	}
+	size := 1 + protowire.SizeBytes(len(s.table)) + 1 + protowire.SizeBytes(row) + 1 + protowire.SizeBytes(condition)
+	content := 0
+	if s.content != nil {
+		content = proto.Size(s.content)
+		size += 1 + protowire.SizeBytes(content)
+	}
+
+	body := make([]byte, 0, size)
+	body = protowire.AppendTag(body, 1, protowire.BytesType)
+	body = protowire.AppendString(body, s.table)
+	body = protowire.AppendTag(body, 2, protowire.BytesType)
+	body = protowire.AppendVarint(body, uint64(row)) //nolint:gosec // a length
+	body = pb.Append(body, &s.row)
+	body = protowire.AppendTag(body, 3, protowire.BytesType)
+	body = protowire.AppendVarint(body, uint64(condition)) //nolint:gosec // a length
+	body = protowire.AppendTag(body, 1, protowire.VarintType)
+	body = protowire.AppendVarint(body, uint64(s.existence)) //nolint:gosec // 0 to 2
+	if s.filter != nil {
+		body = protowire.AppendTag(body, 2, protowire.BytesType)
+		body = protowire.AppendBytes(body, s.filter)
+	}
+	if s.content == nil {
+		return body, nil
+	}
+	body = protowire.AppendTag(body, 4, protowire.BytesType)
+	body = protowire.AppendVarint(body, uint64(content)) //nolint:gosec // a length
+	body, err := proto.MarshalOptions{}.MarshalAppend(body, s.content)
+	if err != nil {
+		return nil, &otsauth.ConfigError{Field: "request", Problem: "cannot be encoded: " + err.Error()}
+	}
+	return body, nil
+}
+
+// encodeInBatch checks a write and returns it as one of a batch.
+func encodeInBatch(t text, w Write) (table string, message *otspb.RowInBatchWriteRowRequest, err error) {
+	s := writtenPool.Get().(*written)
+	defer s.release()
+	if err := w.write(t, s); err != nil {
+		return "", nil, err
+	}
+	return s.table, &otspb.RowInBatchWriteRowRequest{
+		Type: s.kind.Enum(), RowChange: pb.Append(nil, &s.row), ReturnContent: s.content,
+		Condition: &otspb.Condition{RowExistence: s.existence.Enum(), ColumnCondition: s.filter},
+	}, nil
+}
+
+// release forgets the write and keeps its memory.
+func (w *written) release() {
+	key, columns := w.row.PrimaryKey, w.row.Columns
+	clear(key)
+	clear(columns)
+	*w = written{row: pb.Row{PrimaryKey: key[:0], Columns: columns[:0]}}
+	writtenPool.Put(w)
+}
+
+// common checks what all writes have.
+func (w *written) common(t text, kind otspb.OperationType, table string, key PrimaryKey, condition *Condition, what ReturnType, columns []string) error {
+	w.kind = kind
+	var err error
+	if w.table, err = t.table(table); err != nil {
+		return err
+	}
+	if w.row.PrimaryKey, err = t.appendKey(w.row.PrimaryKey, key); err != nil {
+		return err
+	}
+	if w.existence, w.filter, err = condition.encode(t); err != nil {
+		return err
+	}
+	w.content, err = returnContent(t, what, columns)
+	return err
+}
