@@ -25,13 +25,21 @@ type written struct {
 // and values are cleared.
 //
 //nolint:gochecknoglobals // a pool has no state that a caller could see
-var writtenPool = sync.Pool{New: func() any { return new(written) }}
+var writtenPool sync.Pool
+
+// newWritten returns an empty write.
+func newWritten() *written {
+	if w, ok := writtenPool.Get().(*written); ok {
+		return w
+	}
+	return new(written)
+}
 
 // encodeWrite checks a single write and returns the body of its request, which
 // PutRow, UpdateRow and DeleteRow number alike: the table is field 1, the row 2,
 // the condition 3, what is to be returned 4.
 func encodeWrite(t text, w Write) ([]byte, error) {
-	s := writtenPool.Get().(*written)
+	s := newWritten()
 	defer s.release()
 	if err := w.write(t, s); err != nil {
 		return nil, err
@@ -66,7 +74,7 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 		return body, nil
 	}
 	body = protowire.AppendTag(body, 4, protowire.BytesType)
-	body = protowire.AppendVarint(body, uint64(content)) //nolint:gosec // a length
+	body = protowire.AppendVarint(body, uint64(content))
 	body, err := proto.MarshalOptions{}.MarshalAppend(body, s.content)
 	if err != nil {
 		return nil, &otsauth.ConfigError{Field: "request", Problem: "cannot be encoded: " + err.Error()}
@@ -76,7 +84,7 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 
 // encodeInBatch checks a write and returns it as one of a batch.
 func encodeInBatch(t text, w Write) (table string, message *otspb.RowInBatchWriteRowRequest, err error) {
-	s := writtenPool.Get().(*written)
+	s := newWritten()
 	defer s.release()
 	if err := w.write(t, s); err != nil {
 		return "", nil, err

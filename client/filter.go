@@ -56,7 +56,7 @@ func (f ColumnFilter) filter(t text) (*otspb.Filter, error) {
 		return nil, &otsauth.ConfigError{Field: "filter on " + f.Name, Problem: fmt.Sprintf("compares with %s; use an int, float, bool, string or bytes", k)}
 	}
 	return wrapFilter(otspb.FilterType_FT_SINGLE_COLUMN_VALUE, &otspb.SingleColumnValueFilter{
-		Comparator:        otspb.ComparatorType(f.Is).Enum(), //nolint:gosec // in range, as checked
+		Comparator:        otspb.ComparatorType(f.Is).Enum(),
 		ColumnName:        &cell.Name,
 		ColumnValue:       pb.AppendValue(nil, cell.Value),
 		FilterIfMissing:   &f.FailIfMissing,

@@ -205,8 +205,11 @@ func TestRowsGettersReportAbsenceAndKind(t *testing.T) {
 	row := &client.Row{
 		PrimaryKey: idKey("a"),
 		Columns: []client.Column{
-			{Name: "int", Value: client.Int(1)}, {Name: "float", Value: client.Float(2.5)}, {Name: "bool", Value: client.Bool(true)},
-			{Name: "text", Value: client.String("x")}, {Name: "bytes", Value: client.Bytes([]byte("y"))},
+			{Name: "int", Value: client.Int(1)},
+			{Name: "float", Value: client.Float(2.5)},
+			{Name: "bool", Value: client.Bool(true)},
+			{Name: "text", Value: client.String("x")},
+			{Name: "bytes", Value: client.Bytes([]byte("y"))},
 		},
 	}
 	get := map[string]func(name string) (any, error){

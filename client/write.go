@@ -203,7 +203,7 @@ func returnContent(t text, what ReturnType, columns []string) (*otspb.ReturnCont
 	if what == ReturnNone {
 		return nil, nil
 	}
-	content := &otspb.ReturnContent{ReturnType: otspb.ReturnType(what).Enum()} //nolint:gosec // in range, as checked
+	content := &otspb.ReturnContent{ReturnType: otspb.ReturnType(what).Enum()}
 	for _, name := range columns {
 		sent, err := t.column(name)
 		if err != nil {
