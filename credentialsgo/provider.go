@@ -31,6 +31,9 @@ const assumedLifetime = 50 * time.Second
 // after it was retrieved, and a Cache asks c again every 30 seconds or so.
 // credentials-go has a cache of its own and answers most of these from memory.
 //
+// A panic of c becomes an error. Nothing can be done about profiles that name
+// each other as their source: v1.4.14 overflows the stack, which ends the process.
+//
 // Errors are [*otsauth.ProviderError]s around a [*ServiceError], a network
 // error, or an error that says what was missing. The text of credentials-go's
 // errors is left out: it can hold whole answers and URLs, with keys and tokens.
