@@ -171,7 +171,7 @@ func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
 	}
 	message := &otspb.GetRangeRequest{
 		TableName: &table, Direction: otspb.Direction_FORWARD.Enum(), InclusiveStartPrimaryKey: start, ExclusiveEndPrimaryKey: end,
-		ColumnsToGet: chosen.columns, MaxVersions: &chosen.maxVersions, TimeRange: chosen.times,
+		ColumnsToGet: chosen.columns, MaxVersions: chosen.maxVersions, TimeRange: chosen.times,
 		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token,
 	}
 	if r.Backward {

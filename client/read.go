@@ -17,7 +17,8 @@ type TimeRange struct {
 	Start time.Time
 	// End is newer than the newest timestamp. Zero: no bound.
 	End time.Time
-	// At is the one timestamp to read; Start and End must then be zero.
+	// At is the one timestamp to read; Start, End and MaxVersions must then be
+	// zero.
 	At time.Time
 }
 
@@ -60,7 +61,7 @@ type choice struct {
 // chosen is a choice on the wire.
 type chosen struct {
 	columns     []string
-	maxVersions int32
+	maxVersions *int32
 	times       *otspb.TimeRange
 	filter      []byte
 	start, end  *string
@@ -71,11 +72,18 @@ func (c *choice) message(t text) (m chosen, err error) {
 	if m.columns, err = t.names(c.columns); err != nil {
 		return chosen{}, err
 	}
-	if m.maxVersions, err = atLeastOne("MaxVersions", c.maxVersions); err != nil {
+	versions, err := atLeastOne("MaxVersions", c.maxVersions)
+	if err != nil {
 		return chosen{}, err
 	}
 	if m.times, err = c.times.message(); err != nil {
 		return chosen{}, err
+	}
+	// The service takes one version's time or a number of versions, not both.
+	if m.times == nil || m.times.SpecificTime == nil {
+		m.maxVersions = &versions
+	} else if c.maxVersions != 0 {
+		return chosen{}, &otsauth.ConfigError{Field: "MaxVersions", Problem: "cannot be set beside TimeRange.At, which is one version"}
 	}
 	if m.filter, err = encodeFilter(t, c.filter); err != nil {
 		return chosen{}, err

@@ -198,7 +198,7 @@ func (r *GetRowRequest) message(t text) (*otspb.GetRowRequest, error) {
 		return nil, err
 	}
 	return &otspb.GetRowRequest{
-		TableName: &table, PrimaryKey: key, ColumnsToGet: chosen.columns, MaxVersions: &chosen.maxVersions, TimeRange: chosen.times,
+		TableName: &table, PrimaryKey: key, ColumnsToGet: chosen.columns, MaxVersions: chosen.maxVersions, TimeRange: chosen.times,
 		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token,
 	}, nil
 }

@@ -188,6 +188,7 @@ func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
 		"a pagination of no columns":           {get(client.GetRowRequest{Filter: client.ColumnPagination{}}), "limit 0"},
 		"a time range that is empty":           {get(client.GetRowRequest{Times: &client.TimeRange{Start: now, End: now}}), "is empty"},
 		"a time range with At and a bound":     {get(client.GetRowRequest{Times: &client.TimeRange{At: now, End: now}}), "set either"},
+		"a number of versions beside At":       {get(client.GetRowRequest{MaxVersions: 2, Times: &client.TimeRange{At: now}}), "beside TimeRange.At"},
 		"a negative number of versions":        {get(client.GetRowRequest{MaxVersions: -1}), "MaxVersions is -1"},
 		"a column to get without name":         {get(client.GetRowRequest{Columns: []string{""}}), "empty name"},
 		"a start column that is no text":       {get(client.GetRowRequest{StartColumn: "\xff"}), "not UTF-8"},
