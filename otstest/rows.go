@@ -52,20 +52,20 @@ func refuseSyntax(err error) *refusal {
 	syntax := &pb.SyntaxError{Err: err}
 	errors.As(err, &syntax)
 	message := "data format is invalid."
-	switch want := pb.Tag(syntax.Want); {
+	switch want := syntax.Want; {
 	case errors.Is(err, pb.ErrHeader):
 		return invalid("Cell data broken, mismatch header, actual: %d , expect: %d.", syntax.Got, syntax.Want)
 	case errors.Is(err, pb.ErrChecksum):
 		return invalid("Cell data broken, checksum is mismatch, %d ：%d ：", syntax.Got, syntax.Want)
-	case errors.Is(err, pb.ErrNoCells) && want == pb.TagPrimaryKey:
+	case errors.Is(err, pb.ErrNoCells) && want == int64(pb.TagPrimaryKey):
 		message = "Cell data broken, no PK follow PKTag."
 	case errors.Is(err, pb.ErrNoCells):
 		message = "Cell data broken, no Cells follow CellTag."
-	case errors.Is(err, pb.ErrTag) && want == pb.TagName:
+	case errors.Is(err, pb.ErrTag) && want == int64(pb.TagName):
 		message = "Cell data broken, attr has no name."
-	case errors.Is(err, pb.ErrTag) && want == pb.TagCellChecksum:
+	case errors.Is(err, pb.ErrTag) && want == int64(pb.TagCellChecksum):
 		message = "Cell data broken, cell is not end with checksum[0x0A] tag."
-	case errors.Is(err, pb.ErrTag) && want == pb.TagRowChecksum:
+	case errors.Is(err, pb.ErrTag) && want == int64(pb.TagRowChecksum):
 		message = "Cell data broken, row is not end with checksum tag."
 	case errors.Is(err, pb.ErrTag):
 		return invalid("Cell data broken, mismatch tag, actual tag(%d), expect(%d).", syntax.Got, syntax.Want)
