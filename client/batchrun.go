@@ -104,7 +104,9 @@ func (b *batch) again(results []BatchResult, pending []int, round int, elapsed t
 		delay = max(delay, d)
 		return !retry
 	})
-	if len(again) > 0 && !b.client.budget.take() {
+	// One unit is for the repetition, and one for the success that the answer
+	// with the failed rows counted as.
+	if len(again) > 0 && !b.client.budget.take(2) {
 		for _, i := range again {
 			var e *Error
 			if errors.As(results[i].Err, &e) {

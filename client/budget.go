@@ -12,12 +12,12 @@ const budgetSize = 500
 // concurrent use; the zero budget is full.
 type budget struct{ spent atomic.Int64 }
 
-// take reports whether a request may be repeated.
-func (b *budget) take() bool {
-	if b.spent.Add(1) <= budgetSize {
+// take takes units and reports whether a request may be repeated.
+func (b *budget) take(units int64) bool {
+	if b.spent.Add(units) <= budgetSize {
 		return true
 	}
-	b.spent.Add(-1)
+	b.spent.Add(-units)
 	return false
 }
 

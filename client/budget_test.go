@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,37 @@ func TestAClientsCallsShareABudgetOfRepetitions(t *testing.T) {
 		_, err = c.ListTable(t.Context())
 		require.ErrorContains(t, err, "it was not repeated")
 		require.EqualValues(t, 601+3+1+3, sent.Load())
+	})
+}
+
+func TestRowsOfBatchesDrawOnTheBudgetToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		c := stub(func(string, []byte) (int, proto.Message) {
+			sent.Add(1)
+			row := &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(false), Error: &otspb.Error{Code: proto.String("OTSServerBusy")}}
+			return http.StatusOK, &otspb.BatchGetRowResponse{Tables: []*otspb.TableInBatchGetRowResponse{
+				{TableName: proto.String("t"), Rows: []*otspb.RowInBatchGetRowResponse{row}},
+			}}
+		}).client(t, client.Options{})
+		request := &client.BatchGetRowRequest{Tables: []client.BatchGetTable{{Table: "t", PrimaryKeys: []client.PrimaryKey{idKey("a")}}}}
+		var spared atomic.Int64
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				got, err := c.BatchGetRow(t.Context(), request)
+				if err != nil || got.Results[0][0].Err == nil {
+					t.Error("the rows did not fail")
+					return
+				}
+				if strings.Contains(got.Results[0][0].Err.Error(), "it was not repeated") {
+					spared.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		require.Less(t, sent.Load(), int64(1000), "not the 2,100 that the policy allows")
+		require.Positive(t, spared.Load())
 	})
 }
 

@@ -81,7 +81,7 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		if !retry {
 			return nil, o.err
 		}
-		if o.used.AccessKeyID != "" && !k.client.budget.take() { // it was sent
+		if o.used.AccessKeyID != "" && !k.client.budget.take(1) { // it was sent
 			o.err.Hint = hintBudget
 			return nil, o.err
 		}
