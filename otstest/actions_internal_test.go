@@ -23,6 +23,10 @@ func TestTables(t *testing.T) {
 	require.Equal(t, int64(1_000_000_000), described.GetCreationTime())
 	require.Equal(t, "n", described.GetTableMeta().GetPrimaryKey()[1].GetName())
 
+	require.Equal(t, int64(86400), described.GetTableOptions().GetDeviationCellVersionInSec())
+	require.NotNil(t, described.GetStreamDetails().EnableStream)
+	require.False(t, described.GetStreamDetails().GetEnableStream())
+
 	put(t, s, key("a", 1), at(integer("x", 1), 1), at(integer("x", 2), 2))
 	clock.now = clock.now.Add(time.Minute)
 	updated := &otspb.UpdateTableResponse{}

@@ -49,7 +49,7 @@ func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *ref
 			t.trim()
 		}
 		if stream := req.GetStreamSpec(); stream != nil {
-			t.stream = proto.CloneOf(stream)
+			t.stream, t.adjusted = proto.CloneOf(stream), s.opts.Now()
 		}
 		response = &otspb.UpdateTableResponse{
 			ReservedThroughputDetails: t.throughputDetails(),
@@ -93,17 +93,15 @@ func (t *table) throughputDetails() *otspb.ReservedThroughputDetails {
 	}
 }
 
-// streamDetails are absent for a table that never had a stream.
+// streamDetails are always there: the official Go SDK stops the program in
+// UpdateTable without them.
 func (t *table) streamDetails() *otspb.StreamDetails {
-	if t.stream == nil {
-		return nil
-	}
-	details := &otspb.StreamDetails{
-		EnableStream: proto.Bool(t.stream.GetEnableStream()), ExpirationTime: t.stream.ExpirationTime, ColumnsToGet: t.stream.GetColumnsToGet(),
-	}
+	details := &otspb.StreamDetails{EnableStream: proto.Bool(t.stream.GetEnableStream())}
 	if t.stream.GetEnableStream() {
 		details.StreamId = proto.String(t.meta.GetTableName() + "_stream")
+		details.ExpirationTime = proto.Int32(t.stream.GetExpirationTime())
 		details.LastEnableTime = proto.Int64(t.adjusted.UnixMicro())
+		details.ColumnsToGet = t.stream.GetColumnsToGet()
 	}
 	return details
 }

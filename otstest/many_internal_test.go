@@ -60,6 +60,35 @@ func TestGetRange(t *testing.T) {
 	}
 }
 
+func TestARangeReturnsTheChosenKeyColumns(t *testing.T) {
+	s, _ := newTable(t, nil)
+	put(t, s, key("a", 1), integer("x", 2))
+	for name, c := range map[string]struct {
+		entire  *bool
+		columns []string
+		want    []string
+	}{
+		"all by default":               {nil, []string{"x"}, []string{"pk", "n"}},
+		"the chosen ones":              {proto.Bool(false), []string{"x", "n"}, []string{"n"}},
+		"all if no columns are chosen": {proto.Bool(false), nil, []string{"pk", "n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := rangeRequest(otspb.Direction_FORWARD, everywhere(pb.InfMin), everywhere(pb.InfMax))
+			request.ReturnEntirePrimaryKeys, request.ColumnsToGet = c.entire, c.columns
+			got := &otspb.GetRangeResponse{}
+			require.Nil(t, call(t, s, "GetRange", request, got))
+			rows, err := pb.Decode(got.GetRows())
+			require.NoError(t, err)
+			require.Len(t, rows, 1)
+			var names []string
+			for _, cell := range rows[0].PrimaryKey {
+				names = append(names, cell.Name)
+			}
+			require.Equal(t, c.want, names)
+		})
+	}
+}
+
 func TestARangeEndsEarly(t *testing.T) {
 	for name, c := range map[string]struct {
 		rows, size int // size: of each row's only value

@@ -1,6 +1,8 @@
 package otstest
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth/internal/otspb"
@@ -80,6 +82,9 @@ func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Valu
 		scanned++
 		bytes += t.size(live)
 		if row := selected.of(t, live); row != nil {
+			if !req.GetReturnEntirePrimaryKeys() && len(selected.columns) > 0 {
+				row.PrimaryKey = slices.DeleteFunc(row.PrimaryKey, func(c pb.Cell) bool { return !slices.Contains(selected.columns, c.Name) })
+			}
 			rows = append(rows, row)
 		}
 	}

@@ -13,6 +13,12 @@ const (
 	maxPrimaryKeys    = 4
 	maxDefinedColumns = 32
 
+	// defaultDeviation is how many seconds a version's timestamp may be from
+	// the present, as DescribeTable has it. (Source: the documentation of
+	// table options.) The server describes it and does not enforce it: tests
+	// write small timestamps.
+	defaultDeviation = 86400
+
 	// neverExpires is the time to live of a table that keeps its data.
 	neverExpires = -1
 )
@@ -37,6 +43,9 @@ func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *ref
 	}
 	if cu := req.GetReservedThroughput().GetCapacityUnit(); cu.GetRead() < 0 || cu.GetWrite() < 0 {
 		return nil, invalid("Invalid Capacity Unit:%d . Capacity Unit must be nonnegative.", min(cu.GetRead(), cu.GetWrite()))
+	}
+	if options.DeviationCellVersionInSec == nil {
+		options.DeviationCellVersionInSec = proto.Int64(defaultDeviation)
 	}
 	now := s.opts.Now()
 	cu := &otspb.CapacityUnit{Read: proto.Int32(0), Write: proto.Int32(0)}
