@@ -49,7 +49,7 @@ func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *ref
 			t.trim()
 		}
 		if stream := req.GetStreamSpec(); stream != nil {
-			t.stream, t.adjusted = proto.CloneOf(stream), s.opts.Now()
+			t.stream, t.streamed = proto.CloneOf(stream), s.opts.Now()
 		}
 		response = &otspb.UpdateTableResponse{
 			ReservedThroughputDetails: t.throughputDetails(),
@@ -100,7 +100,7 @@ func (t *table) streamDetails() *otspb.StreamDetails {
 	if t.stream.GetEnableStream() {
 		details.StreamId = proto.String(t.meta.GetTableName() + "_stream")
 		details.ExpirationTime = proto.Int32(t.stream.GetExpirationTime())
-		details.LastEnableTime = proto.Int64(t.adjusted.UnixMicro())
+		details.LastEnableTime = proto.Int64(t.streamed.UnixMicro())
 		details.ColumnsToGet = t.stream.GetColumnsToGet()
 	}
 	return details

@@ -6,8 +6,14 @@
 // Start one with [NewServer]. Over a socket it is at [Server.URL] and
 // [Server.TLSURL]; through [Server.Transport] it answers in process, also in a
 // testing/synctest bubble where hours pass at once. [Server.Fail] makes
-// requests go wrong, [Server.Requests] tells why a request was refused, and
-// [TestProvider] checks an implementation of [otsauth.Provider].
+// requests go wrong, [Server.Requests] tells why a request was refused,
+// [Server.Dump] shows all data, and [TestProvider] checks an implementation of
+// [otsauth.Provider].
+//
+// The actions on tables, rows, ranges and batches work on an ordered store in
+// memory, with versions, time to live (by [Options].Now), auto-increment keys,
+// conditions and filters. There are no search, SQL, time series or transactions;
+// streams and indexes are described and do nothing.
 //
 // What the real service does in a few cases is not documented; the comments
 // in this package say "assumed" there, and [Options] can change it.

@@ -199,6 +199,8 @@ func FuzzServeTablestore(f *testing.F) {
 	put, _ := proto.Marshal(&otspb.PutRowRequest{TableName: proto.String("t"), Row: []byte("\x75\x00\x00\x00"), Condition: &otspb.Condition{RowExistence: otspb.RowExistenceExpectation_IGNORE.Enum()}})
 	f.Add("PutRow", put)
 	f.Add("GetRow", []byte{})
+	f.Add("GetRange", wire(rangeRequest(otspb.Direction_BACKWARD, key("b", 1), key("a", 1))))
+	f.Add("BatchWriteRow", wire(writes(write(otspb.OperationType_PUT, encoded(key("a", 1), integer("x", 1)), ignore()))))
 	f.Add("CreateTable", []byte{})
 	f.Fuzz(func(t *testing.T, action string, body []byte) {
 		if strings.ContainsAny(action, "\r\n") {

@@ -26,7 +26,8 @@ type table struct {
 	stream     *otspb.StreamSpecification
 	indexes    []*otspb.IndexMeta
 	created    time.Time
-	adjusted   time.Time // when the throughput or the stream was last set
+	adjusted   time.Time // when the throughput was last set
+	streamed   time.Time // when the stream was last set
 	sequence   int64     // the last number that an auto-increment key got
 	rows       []*row
 }

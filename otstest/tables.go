@@ -51,7 +51,7 @@ func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *ref
 	cu := &otspb.CapacityUnit{Read: proto.Int32(0), Write: proto.Int32(0)}
 	proto.Merge(cu, req.GetReservedThroughput().GetCapacityUnit())
 	if !s.store.add(&table{
-		meta: meta, options: options, throughput: cu, stream: req.GetStreamSpec(), indexes: req.GetIndexMetas(), created: now, adjusted: now,
+		meta: meta, options: options, throughput: cu, stream: req.GetStreamSpec(), indexes: req.GetIndexMetas(), created: now, adjusted: now, streamed: now,
 	}) {
 		return nil, refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table %q", meta.GetTableName())
 	}
