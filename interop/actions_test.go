@@ -156,3 +156,33 @@ func TestTheOfficialGoSDKReadsRanges(t *testing.T) {
 		})
 	}
 }
+
+func TestTheOfficialGoSDKLetsTheServiceNumberItsRows(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	c := officialClient(server, ownerOf(t, server))
+	meta := &tablestore.TableMeta{TableName: "numbered"}
+	meta.AddPrimaryKeyColumn("pk1", tablestore.PrimaryKeyType_STRING)
+	meta.AddPrimaryKeyColumnOption("pk2", tablestore.PrimaryKeyType_INTEGER, tablestore.AUTO_INCREMENT)
+	_, err := c.CreateTable(&tablestore.CreateTableRequest{
+		TableMeta: meta, TableOption: &tablestore.TableOption{TimeToAlive: -1, MaxVersion: 1}, ReservedThroughput: &tablestore.ReservedThroughput{},
+	})
+	require.NoError(t, err)
+	last := int64(0)
+	for range 3 {
+		key := &tablestore.PrimaryKey{}
+		key.AddPrimaryKeyColumn("pk1", "a")
+		key.AddPrimaryKeyColumnWithAutoIncrement("pk2")
+		change := &tablestore.PutRowChange{TableName: "numbered", PrimaryKey: key}
+		change.SetCondition(tablestore.RowExistenceExpectation_IGNORE)
+		change.SetReturnPk()
+		put, err := c.PutRow(&tablestore.PutRowRequest{PutRowChange: change})
+		require.NoError(t, err)
+		number, ok := put.PrimaryKey.PrimaryKeys[1].Value.(int64)
+		require.True(t, ok)
+		require.Greater(t, number, last)
+		last = number
+	}
+	read, err := c.GetRow(getRowRequest("numbered", &tablestore.PrimaryKey{PrimaryKeys: []*tablestore.PrimaryKeyColumn{{ColumnName: "pk1", Value: "a"}, {ColumnName: "pk2", Value: last}}}))
+	require.NoError(t, err)
+	require.Len(t, read.PrimaryKey.PrimaryKeys, 2)
+}

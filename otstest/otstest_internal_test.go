@@ -196,6 +196,9 @@ func FuzzServeTablestore(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	if _, refused := s.createTable(tableRequest("t", nil, nil)); refused != nil {
+		f.Fatal(refused.Message)
+	}
 	put, _ := proto.Marshal(&otspb.PutRowRequest{TableName: proto.String("t"), Row: []byte("\x75\x00\x00\x00"), Condition: &otspb.Condition{RowExistence: otspb.RowExistenceExpectation_IGNORE.Enum()}})
 	f.Add("PutRow", put)
 	f.Add("GetRow", []byte{})
