@@ -41,7 +41,11 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (base, instance string, e
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
 		return wrong("uses http, which shows requests and tokens to the network; use https, or set InsecureHTTP inside a VPC that you trust")
 	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String(), instanceOf(u.Hostname()), nil
+	base = (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
+	if _, err := url.Parse(base); err != nil { // an IPv6 zone can be read in a way it cannot be written in
+		return wrong("is not a URL; it looks like %s", endpointExample)
+	}
+	return base, instanceOf(u.Hostname()), nil
 }
 
 // instanceOf returns the instance in one of Tablestore's host names:

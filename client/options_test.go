@@ -94,7 +94,7 @@ func TestANegativeOptionIsOff(t *testing.T) {
 func FuzzEndpoint(f *testing.F) {
 	for _, s := range []string{
 		"https://i.cn-hangzhou.ots.aliyuncs.com/", "http://127.0.0.1:80", "http://[::1]:80", "http://example.com", "https://u:p@h",
-		"https://h/a?b#c", "https:", "://", "https://h:port", "https://%zz", "HTTPS://H", "https://h//", "https://[fe80::1%25eth0]",
+		"https://h/a?b#c", "https:", "://", "https://h:port", "https://%zz", "HTTPS://H", "https://h//", "https://[fe80::1%25eth0]", "https://[::%25\x94]",
 	} {
 		f.Add(s)
 	}
