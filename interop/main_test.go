@@ -14,7 +14,7 @@ import (
 	"github.com/otsauth/otsauth/otstest"
 )
 
-// have the same.
+// TestMain lets the clients that cannot be told whom to trust, trust otstest.
 func TestMain(m *testing.M) {
 	if err := trustTestServers(); err != nil {
 		panic(err)
