@@ -1,6 +1,7 @@
 package otsauth
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,10 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`{"mode":"StsToken","access_key_id":"id","access_key_secret":"` + fuzzSecret + `","sts_token":"t","expiration":"2030-01-01T00:00:00Z"}`))
 	f.Add([]byte(`{"AccessKeySecret":"` + fuzzSecret + `\n"`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var named struct{ Code, Mode string }
+		if _ = json.Unmarshal(data, &named); strings.Contains(named.Code+named.Mode, fuzzSecret) {
+			return // a code and a mode are quoted; they are no place for a secret
+		}
 		for _, parse := range []func([]byte) (Credentials, error){
 			parseMetadata, parseURIAnswer,
 			func(b []byte) (Credentials, error) { return parseProcessOutput(b, time.Now()) },
@@ -88,7 +93,15 @@ func FuzzProfileFiles(f *testing.F) {
 	f.Add([]byte(nil), []byte("[a\n"), "")
 	f.Fuzz(func(t *testing.T, config, shared []byte, name string) {
 		_, err := buildProfile(name, config, shared, nil)
-		if err != nil && strings.Contains(err.Error(), fuzzSecret) && !strings.Contains(name, fuzzSecret) {
+		if err == nil || !strings.Contains(err.Error(), fuzzSecret) {
+			return
+		}
+		quoted := name // names, modes and what names other things are quoted; they are no place for a secret
+		profiles, current, _ := parseProfiles(config, shared)
+		for _, p := range profiles {
+			quoted += p.Name + p.Mode + p.SourceProfile + p.RoleARN + p.SessionName + p.ExternalID + p.STSRegion + p.OIDCProviderARN
+		}
+		if !strings.Contains(quoted+current, fuzzSecret) {
 			t.Fatalf("the error shows a secret: %v", err)
 		}
 	})
