@@ -17,7 +17,7 @@ import (
 func TestTheDemoFailsNoRequest(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	var out bytes.Buffer
-	d := demo{Duration: 5 * time.Second, Workers: 4}
+	d := demo{Duration: 8 * time.Second, Workers: 4, TokenLifetime: 1250 * time.Millisecond}
 	require.NoError(t, d.Validate())
 	require.NoError(t, d.Run(t.Context(), &out))
 	for _, want := range []string{"a token lives 1.25s", "STS is down for 750ms", "STS is back", "requests sent ", "failed                      0\n", "a token expired meanwhile", "tokens revoked              1\n"} {
