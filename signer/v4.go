@@ -41,8 +41,9 @@ type V4Key struct {
 	Expires time.Time
 }
 
-// DeriveV4Key derives the key of c for region and the UTC day of at. The error
-// is a [*otsauth.ConfigError].
+// DeriveV4Key derives the key of c for region and the UTC day of at. If c is a
+// V4Key itself, it is that key, and of no other region or day. The error is a
+// [*otsauth.ConfigError].
 func DeriveV4Key(c otsauth.Credentials, region string, at time.Time) (V4Key, error) {
 	if err := c.Validate(); err != nil {
 		return V4Key{}, err
@@ -54,6 +55,13 @@ func DeriveV4Key(c otsauth.Credentials, region string, at time.Time) (V4Key, err
 		return V4Key{}, err
 	}
 	date := at.UTC().Format(signDateLayout)
+	if k, ok := parseV4Key(&c); ok {
+		if k.Region != region || k.Date != date {
+			return V4Key{}, &otsauth.ConfigError{Field: "credentials", Problem: fmt.Sprintf("are a V4Key of %s for %q; no key of %s for %q can be derived from it", k.Date, k.Region, date, region)}
+		}
+		k.Expires = c.Expires
+		return k, nil
+	}
 	return V4Key{
 		AccessKeyID:   c.AccessKeyID,
 		Date:          date,
@@ -69,10 +77,9 @@ func DeriveV4Key(c otsauth.Credentials, region string, at time.Time) (V4Key, err
 const v4KeyPrefix = "v4key/"
 
 // Credentials returns k as credentials that expire at the end of its day, or
-// when k does. A Signer
-// of the same region signs with them as with any others, so a provider that
-// fetches a V4Key a day and returns its Credentials rotates like any other. No
-// other signature can be made with them. The error is a [*otsauth.ConfigError]
+// when k does. A Signer of the same region signs with them as with any others,
+// so a provider that fetches a V4Key a day and returns its Credentials rotates
+// like any other. No other signature can be made with them. The error is a [*otsauth.ConfigError]
 // for a field that is missing or malformed.
 func (k V4Key) Credentials() (otsauth.Credentials, error) {
 	day, err := time.Parse(signDateLayout, k.Date)

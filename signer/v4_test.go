@@ -174,3 +174,19 @@ func TestSignatureIsOverTheHeadersAsTheyStand(t *testing.T) {
 		})
 	}
 }
+
+func TestAV4KeyIsDerivedFromItselfAndFromNothingElse(t *testing.T) {
+	day := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	key, err := signer.DeriveV4Key(creds("token"), "cn-hangzhou", day)
+	require.NoError(t, err)
+	derived, err := key.Credentials()
+	require.NoError(t, err)
+	again, err := signer.DeriveV4Key(derived, "cn-hangzhou", day)
+	require.NoError(t, err)
+	require.True(t, key.Key.Equal(again.Key) && again.SecurityToken.Equal(key.SecurityToken))
+	var ce *otsauth.ConfigError
+	_, err = signer.DeriveV4Key(derived, "cn-beijing", day)
+	require.ErrorAs(t, err, &ce)
+	_, err = signer.DeriveV4Key(derived, "cn-hangzhou", day.AddDate(0, 0, 1))
+	require.ErrorAs(t, err, &ce)
+}
