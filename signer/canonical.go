@@ -215,7 +215,7 @@ func isSignature(name string) bool {
 }
 
 func hasPrefix(name string) bool {
-	if len(name) <= len(headerPrefix) {
+	if len(name) < len(headerPrefix) {
 		return false
 	}
 	prefix := name[:len(headerPrefix)]
