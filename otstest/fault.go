@@ -30,15 +30,16 @@ type Fault struct {
 	ResetAfter bool
 	// Truncate cuts the answer off in the middle of its body.
 	Truncate bool
-	// WrongMD5 puts another body's MD5 into the answer, and signs it.
-	WrongMD5 bool
-	// WrongSignature signs the answer with another key.
-	WrongSignature bool
-	// ClockOffset is added to the date in the answer.
-	ClockOffset time.Duration
-	// PlainBody, if not empty, is the answer's whole body, with StatusCode and
-	// without any header of the service: what a proxy says.
+	// PlainBody, if not empty, is the answer's whole body, with StatusCode (zero:
+	// 200) and without any header of the service: what a proxy says.
 	PlainBody string
+	// WrongMD5 puts another body's MD5 into the answer of Tablestore, and signs
+	// it.
+	WrongMD5 bool
+	// WrongSignature signs the answer of Tablestore with another key.
+	WrongSignature bool
+	// ClockOffset is added to the date in the answer of Tablestore.
+	ClockOffset time.Duration
 }
 
 // Throttled is the fault of a service that is overloaded: 503 OTSServerBusy,

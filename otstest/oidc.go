@@ -22,7 +22,7 @@ func (t *STS) IssueOIDCToken(lifetime time.Duration) string {
 
 // verifyOIDC checks the parameters of AssumeRoleWithOIDC, which is not signed:
 // the token is the proof.
-func (t *STS) verifyOIDC(method string, params url.Values, _ *Request) *stsRefusal {
+func (t *STS) verifyOIDC(method string, params url.Values, _ *Request) *refusal {
 	token := params.Get("OIDCToken")
 	t.mu.Lock()
 	end, known := t.oidc[token]

@@ -41,8 +41,13 @@ type Options struct {
 	ExpiredToken Refusal
 	// MissingHeaderCode is the code of the refusal of a request without a
 	// required header. Empty: "OTSParameterInvalid", as the documentation has
-	// it; "OTSMissingHeader" is what the service was seen to answer in 2014.
+	// it; "OTSMissingHeader", and quotes around the header's name, is what the
+	// service was seen to answer in 2014.
 	MissingHeaderCode string
+	// UnsupportedOperationCode is the code of the refusal of an unknown action.
+	// Empty: "OTSParameterInvalid", as the documentation has it;
+	// "OTSUnsupportOperation" is what the service was seen to answer in 2014.
+	UnsupportedOperationCode string
 }
 
 // A Refusal is an answer of the service that is an error.
@@ -65,9 +70,11 @@ type Server struct {
 	mu       sync.Mutex // guards the fields below
 	plain    *httptest.Server
 	tls      *httptest.Server
+	closed   bool
 	faults   []*plannedFault
 	recorded []Request
 	stats    Stats
+	calls    map[string]int64 // requests by Request.Action
 }
 
 // NewServer starts a Server that is closed when the test and all its subtests
@@ -86,7 +93,7 @@ func NewServer(tb testing.TB, opts *Options) *Server {
 // or [Server.TLSURL] is called, so a program that sends only through
 // [Server.Transport] never does. Call Close when done.
 func Start(opts *Options) (*Server, error) {
-	s := &Server{store: newStore()}
+	s := &Server{store: newStore(), calls: map[string]int64{}}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -96,6 +103,7 @@ func Start(opts *Options) (*Server, error) {
 	setDefault(&s.opts.Instance, defaultInstance)
 	setDefault(&s.opts.Region, defaultRegion)
 	setDefault(&s.opts.MissingHeaderCode, codeParameterInvalid)
+	setDefault(&s.opts.UnsupportedOperationCode, codeParameterInvalid)
 	setDefault(&s.opts.ExpiredToken, Refusal{http.StatusForbidden, codeAuthFailed, "The security token has expired."})
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
@@ -126,6 +134,7 @@ func (s *Server) URL() string {
 	if s.plain == nil {
 		s.plain = s.listener()
 		s.plain.Start()
+		s.closeLate(s.plain)
 	}
 	return s.plain.URL
 }
@@ -149,8 +158,17 @@ func (s *Server) startTLS() *httptest.Server {
 	if s.tls == nil {
 		s.tls = s.listener()
 		s.tls.StartTLS()
+		s.closeLate(s.tls)
 	}
 	return s.tls
+}
+
+// closeLate closes a listener that was asked for after Close: its address
+// refuses connections, as that of any closed server.
+func (s *Server) closeLate(server *httptest.Server) {
+	if s.closed {
+		server.Close()
+	}
 }
 
 // listener returns a server that does not log what clients do wrong: tests of
@@ -187,7 +205,7 @@ func (s *Server) RevokeTokens() int { return s.keys.revokeAll(s.opts.Now()) }
 func (s *Server) Close() {
 	s.mu.Lock()
 	plain, tls := s.plain, s.tls
-	s.plain, s.tls = nil, nil
+	s.closed = true
 	s.mu.Unlock()
 	for _, server := range []*httptest.Server{plain, tls} {
 		if server != nil {
@@ -228,7 +246,7 @@ type Stats struct {
 	Requests     int64 // to Tablestore
 	Refused      int64 // of these: answered with an error, or cut
 	STSCalls     int64
-	TokensIssued int64
+	TokensIssued int64 // by answers that were sent
 }
 
 // Stats returns the counters.
@@ -238,10 +256,21 @@ func (s *Server) Stats() Stats {
 	return s.stats
 }
 
+// Calls returns how many requests for an action there were since the server
+// started, refused ones included; the action is named as in [Request].
+func (s *Server) Calls(action string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[action]
+}
+
 // record remembers a request and counts it.
 func (s *Server) record(r Request, isSTS bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, known := s.calls[r.Action]; known || len(s.calls) < maxRecorded { // a client can make names up
+		s.calls[r.Action]++
+	}
 	refused := r.StatusCode < 200 || r.StatusCode >= 300
 	switch {
 	case isSTS:

@@ -68,14 +68,10 @@ func (t *STS) Provider() otsauth.Provider {
 	return p
 }
 
-// stsRefusal is an error of STS.
-type stsRefusal struct {
-	status        int
-	code, message string
-}
-
-func stsRefuse(status int, code, message string, args ...any) *stsRefusal {
-	return &stsRefusal{status, code, fmt.Sprintf(message, args...)}
+// stsRefuse is an error of STS, whose message says all there is to say.
+func stsRefuse(status int, code, message string, args ...any) *refusal {
+	message = fmt.Sprintf(message, args...)
+	return refuse(status, code, message, "%s", message)
 }
 
 // serve answers one RPC request. Parameters may come in the query and in the
@@ -100,7 +96,7 @@ func (t *STS) serve(ctx context.Context, r *http.Request, body []byte) *answer {
 	}
 	issued, refused := t.do(r.Method, params, formErr, &seen)
 	if refused == nil && fault.StatusCode != 0 {
-		refused = &stsRefusal{fault.StatusCode, fault.Code, fault.Message}
+		refused = refuse(fault.StatusCode, fault.Code, fault.Message, "a fault was planned")
 	}
 	a := &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, cut: fault.Truncate}
 	var reply any
@@ -108,8 +104,13 @@ func (t *STS) serve(ctx context.Context, r *http.Request, body []byte) *answer {
 		t.server.keys.add(issued)
 		reply = t.success(issued, params, seen.RequestID)
 	} else {
-		a.status, seen.Code, seen.Message, seen.Reason = refused.status, refused.code, refused.message, refused.message
-		reply = map[string]string{"RequestId": seen.RequestID, "HostId": "sts.otstest.invalid", "Code": refused.code, "Message": refused.message}
+		a.status, seen.Code = refused.StatusCode, refused.Code
+		seen.Message, seen.Reason = maskRPC(refused.Message, params), maskRPC(refused.reason, params)
+		reply = map[string]string{"RequestId": seen.RequestID, "HostId": "sts.otstest.invalid", "Code": refused.Code, "Message": refused.Message}
+	}
+	if fault.ResetAfter {
+		seen.Reason = "the connection was cut after the request was done"
+		return &answer{reset: true}
 	}
 	seen.StatusCode = a.status
 	a.body, _ = json.Marshal(reply) // maps of strings always encode
@@ -120,7 +121,7 @@ func (t *STS) serve(ctx context.Context, r *http.Request, body []byte) *answer {
 }
 
 // do verifies a request and makes the credentials it asks for.
-func (t *STS) do(method string, params url.Values, formErr error, seen *Request) (otsauth.Credentials, *stsRefusal) {
+func (t *STS) do(method string, params url.Values, formErr error, seen *Request) (otsauth.Credentials, *refusal) {
 	none := otsauth.Credentials{}
 	if formErr != nil {
 		return none, stsRefuse(http.StatusBadRequest, "InvalidParameter", "The form body cannot be parsed.")
@@ -199,7 +200,7 @@ func (t *STS) success(c otsauth.Credentials, params url.Values, requestID string
 }
 
 // verify checks the common parameters and the RPC signature.
-func (t *STS) verify(method string, params url.Values, seen *Request) *stsRefusal {
+func (t *STS) verify(method string, params url.Values, seen *Request) *refusal {
 	for _, name := range []string{"Action", "Version", "AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"} {
 		if params.Get(name) == "" {
 			return stsRefuse(http.StatusBadRequest, "Missing"+name, "%s is mandatory for this action.", name)
@@ -234,10 +235,7 @@ func (t *STS) verify(method string, params url.Values, seen *Request) *stsRefusa
 		return stsRefuse(http.StatusBadRequest, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 	}
 	text := rpcStringToSign(method, params)
-	seen.StringToSign = text
-	if token := key.SecurityToken.Reveal(); token != "" {
-		seen.StringToSign = strings.ReplaceAll(text, rpcEncode(rpcEncode(token)), "[redacted]")
-	}
+	seen.StringToSign = maskRPC(text, params)
 	if want := sum(sha1.New, key.AccessKeySecret.Reveal()+"&", text); !hmac.Equal([]byte(want), []byte(params.Get("Signature"))) {
 		return stsRefuse(http.StatusBadRequest, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation. server string to sign is:%s", text)
 	}
@@ -245,7 +243,7 @@ func (t *STS) verify(method string, params url.Values, seen *Request) *stsRefusa
 }
 
 // useNonce refuses a nonce that was used while its timestamp could still be good.
-func (t *STS) useNonce(nonce string, now time.Time) *stsRefusal {
+func (t *STS) useNonce(nonce string, now time.Time) *refusal {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.nonces, func(_ string, used time.Time) bool { return now.Sub(used) > 2*maxDateDifference })
@@ -266,6 +264,14 @@ func rpcStringToSign(method string, params url.Values) string {
 		}
 	}
 	return method + "&%2F&" + rpcEncode(strings.Join(pairs, "&"))
+}
+
+// maskRPC returns a text that may quote a string-to-sign, without the token.
+func maskRPC(text string, params url.Values) string {
+	if token := params.Get("SecurityToken"); token != "" {
+		return strings.ReplaceAll(text, rpcEncode(rpcEncode(token)), "[redacted]")
+	}
+	return text
 }
 
 // rpcEncode percent-encodes all but letters, digits and "-_.~".

@@ -1,6 +1,7 @@
 package otstest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" // an answer is signed with HMAC-SHA1
 	"net/http"
@@ -21,22 +22,35 @@ const (
 // action does what a verified request asks for.
 type action func(s *Server, body []byte) (proto.Message, *refusal)
 
-// actions are the operations that the server knows, by name.
-func actions() map[string]action {
-	return map[string]action{
-		"ListTable":     decoded((*Server).listTable),
-		"CreateTable":   decoded((*Server).createTable),
-		"DescribeTable": decoded((*Server).describeTable),
-		"UpdateTable":   decoded((*Server).updateTable),
-		"DeleteTable":   decoded((*Server).deleteTable),
-		"PutRow":        decoded((*Server).putRow),
-		"UpdateRow":     decoded((*Server).updateRow),
-		"DeleteRow":     decoded((*Server).deleteRow),
-		"GetRow":        decoded((*Server).getRow),
-		"GetRange":      decoded((*Server).getRange),
-		"BatchGetRow":   decoded((*Server).batchGetRow),
-		"BatchWriteRow": decoded((*Server).batchWriteRow),
+// actionOf returns the operation with a name, or nil.
+func actionOf(name string) action {
+	switch name {
+	case "ListTable":
+		return decoded((*Server).listTable)
+	case "CreateTable":
+		return decoded((*Server).createTable)
+	case "DescribeTable":
+		return decoded((*Server).describeTable)
+	case "UpdateTable":
+		return decoded((*Server).updateTable)
+	case "DeleteTable":
+		return decoded((*Server).deleteTable)
+	case "PutRow":
+		return decoded((*Server).putRow)
+	case "UpdateRow":
+		return decoded((*Server).updateRow)
+	case "DeleteRow":
+		return decoded((*Server).deleteRow)
+	case "GetRow":
+		return decoded((*Server).getRow)
+	case "GetRange":
+		return decoded((*Server).getRange)
+	case "BatchGetRow":
+		return decoded((*Server).batchGetRow)
+	case "BatchWriteRow":
+		return decoded((*Server).batchWriteRow)
 	}
+	return nil
 }
 
 // decoded makes an action of a method that takes the decoded request.
@@ -74,8 +88,8 @@ func (s *Server) serveTablestore(ctx context.Context, r *inbound) *answer {
 		return &answer{reset: true}
 	}
 	if fault.PlainBody != "" {
-		seen.StatusCode, seen.Reason = fault.StatusCode, "a plain answer was planned"
-		return &answer{status: fault.StatusCode, header: http.Header{"Content-Type": {"text/html"}}, body: []byte(fault.PlainBody)}
+		seen.StatusCode, seen.Reason = cmp.Or(fault.StatusCode, http.StatusOK), "a plain answer was planned"
+		return &answer{status: seen.StatusCode, header: http.Header{"Content-Type": {"text/html"}}, body: []byte(fault.PlainBody)}
 	}
 	status := http.StatusOK
 	if refused != nil {
@@ -102,7 +116,7 @@ func (s *Server) do(r *inbound, fault *Fault) (proto.Message, *refusal) {
 	if fault.StatusCode != 0 {
 		return nil, refuse(fault.StatusCode, fault.Code, fault.Message, "a fault was planned")
 	}
-	return actions()[r.action()](s, r.body)
+	return actionOf(r.action())(s, r.body)
 }
 
 // sign sets the headers of an answer. An answer to an unknown key, or to one

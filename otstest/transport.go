@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/otsauth/otsauth"
 )
 
 // maxBody is the size of a request's body that the service takes. (Source: the
@@ -27,24 +29,28 @@ type answer struct {
 
 // serve answers a request: the root path is STS, paths below /latest/ are the
 // metadata service, and any other is a Tablestore action.
-func (s *Server) serve(ctx context.Context, r *http.Request) *answer {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		return &answer{reset: true}
-	}
+func (s *Server) serve(ctx context.Context, r *http.Request, body []byte) *answer {
 	switch {
 	case r.URL.Path == "/" || r.URL.Path == "":
 		return s.sts.serve(ctx, r, body)
 	case strings.HasPrefix(r.URL.Path, metadataRoot) || r.URL.Path == credentialsPath:
 		return s.metadata.serve(r)
 	}
-	return s.serveTablestore(ctx, &inbound{method: r.Method, path: r.URL.Path, header: r.Header, body: body})
+	return s.serveTablestore(ctx, &inbound{method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, header: r.Header, body: body})
 }
+
+// readBody reads what the service would take of a body, and a byte more.
+func readBody(body io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(body, maxBody+1)) }
 
 // handler serves over sockets.
 func (s *Server) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := s.serve(r.Context(), r)
+		body, err := readBody(r.Body)
+		if err != nil { // the client is gone
+			cutConnection(w)
+			return
+		}
+		a := s.serve(r.Context(), r, body)
 		if a.reset {
 			cutConnection(w)
 			return
@@ -91,6 +97,9 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if req.URL == nil {
+		return nil, &otsauth.ConfigError{Field: "request", Problem: "has no URL"}
+	}
 	received := req.Clone(ctx)
 	received.Header = asReceived(req.Header)
 	if received.Body == nil {
@@ -99,7 +108,11 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if received.Method == "" {
 		received.Method = http.MethodGet
 	}
-	a := t.server.serve(ctx, received)
+	body, err := readBody(received.Body)
+	if err != nil {
+		return nil, err
+	}
+	a := t.server.serve(ctx, received, body)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

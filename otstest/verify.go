@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -27,9 +28,11 @@ const (
 type inbound struct {
 	method string
 	path   string
+	query  string // raw; no action has one
 	header http.Header
 	body   []byte
 
+	date         time.Time
 	key          *accessKey // nil: unknown, or refused
 	stringToSign string
 }
@@ -55,13 +58,14 @@ func invalid(message string, args ...any) *refusal {
 	return refuse(http.StatusBadRequest, codeParameterInvalid, message, "%s", message)
 }
 
-// verify checks a request in the service's order.
+// verify checks a request in the service's order, as far as that is known: what
+// is wrong with the form comes before who sent it.
 func (s *Server) verify(r *inbound) *refusal {
 	if r.method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "OTSMethodNotAllowed", "Only POST method for requests is supported.", "the method is %s", r.method)
 	}
 	for _, check := range []func(*inbound) *refusal{
-		s.checkHeaders, s.checkAction, s.checkKey, s.checkSignature, s.checkDate, s.checkMD5, s.checkInstance,
+		s.checkHeaders, s.checkAction, checkMD5, parseDate, s.checkKey, s.checkSignature, s.checkDate, s.checkInstance,
 	} {
 		if refused := check(r); refused != nil {
 			return refused
@@ -79,7 +83,7 @@ func (s *Server) checkHeaders(r *inbound) *refusal {
 	}
 	for _, name := range required {
 		if r.header.Get(name) == "" {
-			return refuse(http.StatusBadRequest, s.opts.MissingHeaderCode, fmt.Sprintf("Missing header: %s.", name), "the request has no %s", name)
+			return s.missingHeader(name)
 		}
 	}
 	for name, values := range r.header {
@@ -93,9 +97,20 @@ func (s *Server) checkHeaders(r *inbound) *refusal {
 	return nil
 }
 
+// missingHeader refuses with the documented code, or with the observed one,
+// which quotes the name.
+func (s *Server) missingHeader(name string) *refusal {
+	quoted := name
+	if s.opts.MissingHeaderCode != codeParameterInvalid {
+		quoted = "'" + name + "'"
+	}
+	return refuse(http.StatusBadRequest, s.opts.MissingHeaderCode, fmt.Sprintf("Missing header: %s.", quoted), "the request has no %s", name)
+}
+
 func (s *Server) checkAction(r *inbound) *refusal {
-	if _, ok := actions()[r.action()]; !ok {
-		return invalid("Unsupported operation: '%s'.", r.action())
+	if actionOf(r.action()) == nil {
+		message := fmt.Sprintf("Unsupported operation: '%s'.", r.action())
+		return refuse(http.StatusBadRequest, s.opts.UnsupportedOperationCode, message, "%s", message)
 	}
 	return nil
 }
@@ -148,21 +163,25 @@ func (s *Server) checkSignature(r *inbound) *refusal {
 	return nil
 }
 
-func (s *Server) checkDate(r *inbound) *refusal {
+func parseDate(r *inbound) *refusal {
 	text := r.header.Get("x-ots-date")
 	date, err := time.Parse(time.RFC3339, text) // takes any number of fraction digits
 	if err != nil {
 		return invalid("Invalid date format: %s.", text)
 	}
-	now := s.opts.Now()
-	if difference := now.Sub(date).Abs(); difference > maxDateDifference {
-		return authFailed(fmt.Sprintf("Mismatch between system time and x-ots-date: %s.", date.UTC().Format(http.TimeFormat)),
+	r.date = date
+	return nil
+}
+
+func (s *Server) checkDate(r *inbound) *refusal {
+	if difference := s.opts.Now().Sub(r.date).Abs(); difference > maxDateDifference {
+		return authFailed(fmt.Sprintf("Mismatch between system time and x-ots-date: %s.", r.date.UTC().Format(http.TimeFormat)),
 			"x-ots-date is %s off", difference)
 	}
 	return nil
 }
 
-func (s *Server) checkMD5(r *inbound) *refusal {
+func checkMD5(r *inbound) *refusal {
 	if got, want := r.header.Get("x-ots-contentmd5"), md5Of(r.body); got != want {
 		return authFailed("Mismatch between MD5 value of request body and x-ots-contentmd5 in header.",
 			"x-ots-contentmd5 is %s, and the %d bytes of the body have %s", got, len(r.body), want)
@@ -177,9 +196,10 @@ func (s *Server) checkInstance(r *inbound) *refusal {
 	return nil
 }
 
-// stringToSign is path, method, an empty query and the headers, a line each.
+// stringToSign is path, method, query and the headers, a line each.
 func stringToSign(r *inbound) string {
-	return r.path + "\n" + r.method + "\n\n" + signedHeaders(r.header)
+	query, _ := url.ParseQuery(r.query) // what cannot be parsed is not signed
+	return r.path + "\n" + r.method + "\n" + query.Encode() + "\n" + signedHeaders(r.header)
 }
 
 // signedHeaders returns all x-ots- headers but the signatures: sorted by name
