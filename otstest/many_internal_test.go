@@ -60,6 +60,18 @@ func TestGetRange(t *testing.T) {
 	}
 }
 
+// The official Node SDK sends zeros behind keys that are infinite.
+func TestARowMayBePaddedWithZeros(t *testing.T) {
+	s, _ := newTable(t, nil)
+	put(t, s, key("a", 1), integer("x", 1))
+	r := rangeRequest(otspb.Direction_FORWARD, everywhere(pb.InfMin), everywhere(pb.InfMax))
+	r.InclusiveStartPrimaryKey = append(r.InclusiveStartPrimaryKey, 0, 0)
+	r.ExclusiveEndPrimaryKey = append(r.ExclusiveEndPrimaryKey, 0, 0)
+	got := &otspb.GetRangeResponse{}
+	require.Nil(t, call(t, s, "GetRange", r, got))
+	require.Equal(t, []string{"a/1 x=1"}, cells(t, got.GetRows()))
+}
+
 func TestARangeReturnsTheChosenKeyColumns(t *testing.T) {
 	s, _ := newTable(t, nil)
 	put(t, s, key("a", 1), integer("x", 2))

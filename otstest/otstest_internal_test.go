@@ -42,6 +42,24 @@ func TestSignatureVectors(t *testing.T) {
 	signed := &inbound{path: "/ListTable", header: http.Header{}, key: &accessKey{Credentials: otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret(secret)}}}
 	signAnswer(answer, signed)
 	require.Equal(t, "OTS id:HretZKImn8a4Jd0e0ND+LfH8NDc=", answer.Get("Authorization"))
+
+	java := http.Header{"X-Ots-Contentmd5": {"md5"}, "X-Ots-Contenttype": {"json"}}
+	require.Equal(t, "yxS9NtV7YZ+VtKXGkyeLOlYsH5o=", sum(sha1.New, "sk", signedHeaders(java)+"/action"))
+}
+
+// Computed from the specification, with the token of a temporary key.
+func TestSignatureVectorsWithAToken(t *testing.T) {
+	const secret = "credentials_test_secret"
+	r := &inbound{method: "POST", path: "/ListTable", header: http.Header{
+		"X-Ots-Accesskeyid": {"credentials_test_id"}, "X-Ots-Apiversion": {"2015-12-31"},
+		"X-Ots-Contentmd5": {"1B2M2Y8AsgTpgAmY7PhCfg=="}, "X-Ots-Date": {"2024-08-08T03:22:47.8123Z"},
+		"X-Ots-Instancename": {"credentials_test"}, "X-Ots-Ststoken": {"credentials_test_token"},
+	}}
+	require.Equal(t, "63Op73S0mORAqej4yWA9XkuCy5M=", sum(sha1.New, secret, stringToSign(r)))
+
+	r.header.Set("x-ots-signdate", "20240808")
+	r.header.Set("x-ots-signregion", "cn-hangzhou")
+	require.Equal(t, "pfo4ZAnIKPjfDuSVRYiNzjlpLqXED4+0Wa++5L7ViAA=", sum(sha256.New, v4Key(secret, "20240808", "cn-hangzhou"), stringToSign(r)+"ots"))
 }
 
 // signedRequest is a request that the server accepts.
@@ -149,6 +167,9 @@ func TestRefusals(t *testing.T) {
 		"a date that is none":                {owner, with("x-ots-date", "blahblah"), 400, codeParameterInvalid, "Invalid date format: blahblah.", ""},
 		"a date 16 minutes off":              {owner, with("x-ots-date", now.Add(-16*time.Minute).UTC().Format(time.RFC3339)), 403, codeAuthFailed, "Mismatch between system time and x-ots-date: " + now.Add(-16*time.Minute).UTC().Format(http.TimeFormat) + ".", "off"},
 		"another body's MD5":                 {owner, with("x-ots-contentmd5", md5Of([]byte("other"))), 403, codeAuthFailed, "Mismatch between MD5 value of request body and x-ots-contentmd5 in header.", "0 bytes"},
+		"a query":                            {owner, func(r *http.Request) { r.URL.RawQuery = "a=b" }, 403, codeAuthFailed, "Signature mismatch.", ""},
+		"the form comes before the key":      {otsauth.Credentials{AccessKeyID: "nobody", AccessKeySecret: otsauth.NewSecret("sk")}, with("x-ots-contentmd5", md5Of([]byte("other"))), 403, codeAuthFailed, "Mismatch between MD5 value of request body and x-ots-contentmd5 in header.", "0 bytes"},
+		"the key comes before the time":      {wrongSecret, func(r *http.Request) { r.Header.Set("x-ots-date", "2014-06-07T14:25:40Z") }, 403, codeAuthFailed, "Signature mismatch.", ""},
 		"another instance":                   {owner, with("x-ots-instancename", "other"), 403, codeAuthFailed, "The instance is not found.", `"other"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,13 +198,18 @@ func TestRefusals(t *testing.T) {
 
 func TestTheDocumentedAlternativesCanBeChosen(t *testing.T) {
 	s := NewServer(t, &Options{
-		MissingHeaderCode: "OTSMissingHeader",
-		ExpiredToken:      Refusal{403, "OTSNoPermissionAccess", "You have no permission"},
+		MissingHeaderCode:        "OTSMissingHeader",
+		UnsupportedOperationCode: "OTSUnsupportOperation",
+		ExpiredToken:             Refusal{403, "OTSNoPermissionAccess", "You have no permission"},
 	})
 	req := signedRequest(s, s.key, "ListTable", nil)
 	req.Header.Del("x-ots-date")
 	_, _, answer := send(t, s, req)
 	require.Equal(t, "OTSMissingHeader", answer.GetCode())
+	require.Equal(t, "Missing header: 'x-ots-date'.", answer.GetMessage())
+
+	_, _, answer = send(t, s, signedRequest(s, s.key, "HelloWorld", nil))
+	require.Equal(t, "OTSUnsupportOperation", answer.GetCode())
 
 	c := otsauth.Credentials{AccessKeyID: "STS.a", AccessKeySecret: otsauth.NewSecret("sk"), SecurityToken: otsauth.NewSecret("token"), Expires: time.Now().Add(-1)}
 	s.AddKey(c)

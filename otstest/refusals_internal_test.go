@@ -71,6 +71,7 @@ func TestBadRequests(t *testing.T) {
 		"an update to no versions":               {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{MaxVersions: proto.Int32(0)}}, "The maximum versions cannot be less than or equal to 0"},
 		"no header":                              {"PutRow", putting([]byte{1, 0, 0, 0}), "Cell data broken, mismatch header, actual: 1 , expect: 117."},
 		"no row":                                 {"PutRow", putting(good[:4]), "data format is invalid."},
+		"two rows":                               {"PutRow", putting(pb.Append(nil, &pb.Row{PrimaryKey: key("a", 1)}, &pb.Row{PrimaryKey: key("b", 1)})), "data format is invalid."},
 		"a row that is cut":                      {"PutRow", putting(good[:9]), "Input encoded PK broken, length is shorter than expect."},
 		"a tag that is none":                     {"PutRow", putting([]byte{0x75, 0, 0, 0, 9}), "Cell data broken, mismatch tag, actual tag(9), expect(1)."},
 		"no key behind its tag":                  {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 9}), "Cell data broken, no PK follow PKTag."},
