@@ -1,9 +1,13 @@
 package otstest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -27,9 +31,10 @@ const patience = 10 * time.Second
 // It checks that the credentials are usable, not expired, and name their
 // source; that concurrent calls get whole sets; that a call returns when its
 // context is done, with an error that wraps the context's or with credentials;
-// that a nil context does not panic; that values of a context do not change who answers;
-// and that neither the provider nor its credentials print a secret. A provider
-// that holds resources and has a Close method is closed after each check.
+// that a nil context does not panic; that values of a context do not change who
+// answers; and that neither the provider, nor its credentials, nor its errors
+// print a secret. A provider that holds resources and has a Close method is
+// closed after each check. It works in a [testing/synctest] bubble as well.
 func TestProvider(tb testing.TB, newProvider func() otsauth.Provider) {
 	tb.Helper()
 	for _, check := range []struct {
@@ -139,17 +144,25 @@ func checkNilContext(p otsauth.Provider) (err error) {
 	return nil
 }
 
+// valuedContext has a value for every key that is a string of whatever type,
+// since the keys that a provider may look for are its own. Keys of other types
+// belong to tracing and logging, which panic at a value that is not theirs.
+type valuedContext struct{ context.Context }
+
+// Value implements [context.Context].
+func (c valuedContext) Value(key any) any {
+	if reflect.ValueOf(key).Kind() == reflect.String {
+		return "somebody-else"
+	}
+	return c.Context.Value(key)
+}
+
 func checkContextValues(p otsauth.Provider) error {
 	plain, err := p.Retrieve(context.Background())
 	if err != nil {
 		return err
 	}
-	type key string
-	ctx := context.Background()
-	for _, name := range []string{"access_key_id", "profile", "role_arn", "tenant"} {
-		ctx = context.WithValue(ctx, key(name), "somebody else")
-	}
-	valued, err := p.Retrieve(ctx)
+	valued, err := p.Retrieve(valuedContext{context.Background()})
 	if err != nil {
 		return err
 	}
@@ -164,14 +177,35 @@ func checkPrinting(p otsauth.Provider) error {
 	if err != nil {
 		return err
 	}
-	for _, secret := range []otsauth.Secret{c.AccessKeySecret, c.SecurityToken} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-			for _, v := range []any{p, c} {
-				if text := fmt.Sprintf(verb, v); !secret.IsZero() && strings.Contains(text, secret.Reveal()) {
-					return fmt.Errorf("%s of a %T shows a secret", verb, v)
-				}
-			}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, cancelled := p.Retrieve(ctx)
+	for _, v := range []any{p, c, cancelled} {
+		if how := shows(v, c.AccessKeySecret, c.SecurityToken); how != "" {
+			return fmt.Errorf("%s of a %T shows a secret", how, v)
 		}
 	}
 	return nil
+}
+
+// shows returns how to print v so that a secret is in the text, or "".
+func shows(v any, secrets ...otsauth.Secret) string {
+	texts := map[string]string{}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		texts[verb] = fmt.Sprintf(verb, v)
+	}
+	if data, err := json.Marshal(v); err == nil {
+		texts["encoding/json"] = string(data)
+	}
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("", "v", v)
+	texts["log/slog"] = logged.String()
+	for how, text := range texts {
+		for _, secret := range secrets {
+			if !secret.IsZero() && strings.Contains(text, secret.Reveal()) {
+				return how
+			}
+		}
+	}
+	return ""
 }
