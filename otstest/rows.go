@@ -116,11 +116,11 @@ func checkKey(t *table, key []pb.Cell, allowed marks) *refusal {
 	}
 	for i := range key {
 		c, column := &key[i], schema[i]
-		if c.Name != column.GetName() {
-			return invalidKey("Validate PK name fail. Input: %s, Meta: %s.", c.Name, column.GetName())
-		}
 		if refused := checkKeyCell(c); refused != nil {
 			return refused
+		}
+		if c.Name != column.GetName() {
+			return invalidKey("Validate PK name fail. Input: %s, Meta: %s.", c.Name, column.GetName())
 		}
 		kind, want := c.Value.Kind(), keyKind(column.GetType())
 		if kind == want || allowed == rangeMarks && (kind == pb.InfMin || kind == pb.InfMax) ||
