@@ -2,38 +2,41 @@ package otstest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/otstest"
 )
 
-// STS goes down and comes back; the cache goes on with the token it has.
+// STS goes down and comes back.
 func ExampleServer_Fail() {
-	server, err := otstest.Start(&otstest.Options{TokenLifetime: time.Hour})
+	server, err := otstest.Start(nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer server.Close()
-	cache := otsauth.NewCache(server.STS().Provider(), nil)
-	defer cache.Close()
-
-	ctx := context.Background()
-	_, err = cache.Retrieve(ctx)
-	fmt.Println("before:", err)
-
+	provider := server.STS().Provider() // a role, assumed in process
+	ask := func() {
+		_, err := provider.Retrieve(context.Background())
+		if refused := (*otsauth.STSError)(nil); errors.As(err, &refused) {
+			fmt.Println(refused.StatusCode, refused.Code)
+			return
+		}
+		fmt.Println("granted")
+	}
+	ask()
 	server.Fail(-1, otstest.Unavailable(true))
-	_, err = cache.Retrieve(ctx)
-	fmt.Println("STS is down:", err)
-
+	ask()
 	server.Heal()
-	fmt.Println("calls:", server.Stats().STSCalls)
+	ask()
+	fmt.Println("calls:", server.Stats().STSCalls, "tokens:", server.Stats().TokensIssued)
 	// Output:
-	// before: <nil>
-	// STS is down: <nil>
-	// calls: 1
+	// granted
+	// 503 ServiceUnavailable
+	// granted
+	// calls: 3 tokens: 2
 }
 
 // The server tells why it refused a request.
