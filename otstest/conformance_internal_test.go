@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -187,4 +188,32 @@ func TestTheSuiteFindsWhatBreaksTheContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.Contains(t, complaints(t, c.provider), c.want) })
 	}
+}
+
+// Types that show a secret in one way of printing only.
+type (
+	verbOf struct{ verb string }
+	jsonOf struct{}
+	slogOf struct{}
+)
+
+func (v verbOf) Format(f fmt.State, verb rune) {
+	if fmt.FormatString(f, verb) == v.verb {
+		_, _ = f.Write([]byte("a-secret"))
+	}
+}
+
+func (jsonOf) Format(fmt.State, rune)       {}
+func (jsonOf) MarshalJSON() ([]byte, error) { return []byte(`"a-secret"`), nil }
+func (slogOf) Format(fmt.State, rune)       {}
+func (slogOf) LogValue() slog.Value         { return slog.StringValue("a-secret") }
+
+func TestTheSuitePrintsInEveryWay(t *testing.T) {
+	secret := otsauth.NewSecret("a-secret")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		require.NotEmpty(t, shows(verbOf{verb}, secret), verb)
+	}
+	require.Equal(t, "encoding/json", shows(jsonOf{}, otsauth.Secret{}, secret))
+	require.Equal(t, "log/slog", shows(slogOf{}, secret))
+	require.Empty(t, shows("nothing", otsauth.Secret{}, secret))
 }
