@@ -64,27 +64,6 @@ type Stats struct {
 	LastErr error
 }
 
-// A RefreshError says that a [Cache] has no valid credentials, and why the
-// last attempt to fetch some failed. The cache makes no new attempt before
-// RetryAt; until then readers get this error at once.
-type RefreshError struct {
-	// Failures counts the failed attempts in a row.
-	Failures int
-	// RetryAt is when the next reader may cause a new attempt.
-	RetryAt time.Time
-	// Err is the last attempt's error.
-	Err error
-}
-
-// Error returns the number of attempts and the cause.
-func (e *RefreshError) Error() string {
-	return fmt.Sprintf("otsauth: cache: no valid credentials after %d failed attempt(s), the next not before %s: %s",
-		e.Failures, e.RetryAt.UTC().Format(time.RFC3339), trimPrefix(e.Err))
-}
-
-// Unwrap returns the last attempt's error.
-func (e *RefreshError) Unwrap() error { return e.Err }
-
 // A Cache keeps the credentials of one [Provider] and refreshes them before
 // they expire. It is itself a Provider, safe for concurrent use by any number
 // of goroutines.
@@ -117,11 +96,15 @@ type Cache struct {
 	timer    *time.Timer        // starts the next background fetch; nil: none is planned
 	plan     uint64             // counts the timers, so that a stopped one that fired all the same is known
 	closed   bool
-	failures int         // failed fetches in a row
-	expired  int         // those of them with nothing valid left
-	retryAt  time.Time   // no fetch before, when nothing valid is left
-	rejected Credentials // what Invalidate threw away last
+	failures int       // failed fetches in a row
+	urgent   int       // those of them without a set that is valid and not rejected
+	retryAt  time.Time // no fetch before, when nothing valid is left
 	stats    Stats
+
+	rejected      Credentials // the set that Invalidate took last
+	rejections    int         // how many it took, each within a minute of the one before
+	rejectedAt    time.Time   // when it took the last one
+	believedUntil time.Time   // until then it takes none
 }
 
 // snapshot is one set with what a reader needs to judge it.
@@ -130,6 +113,7 @@ type snapshot struct {
 	expires int64 // Unix nanoseconds
 	repeats bool  // the source handed out the same set before
 	fetched time.Time
+	refused bool         // the service rejected it; guarded by Cache.mu
 	check   atomic.Int64 // Unix nanoseconds; a reader before that needs no second look
 	used    atomic.Bool
 }
@@ -191,6 +175,13 @@ func (s *snapshot) fresh(now int64) bool {
 	return true
 }
 
+// valid reports whether s has not expired at now.
+func (s *snapshot) valid(now time.Time) bool { return s != nil && now.UnixNano() < s.expires }
+
+// mustReplaceLocked reports whether readers wait for another set than s: the
+// service rejected it, and since then no fetch has failed.
+func (c *Cache) mustReplaceLocked(s *snapshot) bool { return s.refused && c.urgent == 0 }
+
 // retrieve is the path of a reader that has to look twice.
 func (c *Cache) retrieve(ctx context.Context) (Credentials, error) {
 	if ctx == nil {
@@ -202,7 +193,7 @@ func (c *Cache) retrieve(ctx context.Context) (Credentials, error) {
 		c.mu.Unlock()
 		return Credentials{}, ErrClosed
 	}
-	if s := c.current.Load(); s != nil && now.UnixNano() < s.expires {
+	if s := c.current.Load(); s.valid(now) && !c.mustReplaceLocked(s) {
 		s.used.Store(true)
 		// A refresh is due and no timer did it: the cache had lapsed, or the
 		// machine was suspended and its timers are late.
@@ -249,24 +240,35 @@ func (c *Cache) deliver(r singleflight.Result) (Credentials, error) {
 	return creds, nil
 }
 
-// Invalidate drops the current set if it is used, which a service has just
-// rejected; the next reader fetches. If another set is current already nothing
-// happens, so a late rejection never throws away newer credentials. A source
-// that answers with the rejected set again is believed for a minute.
+// Invalidate says that a service has just rejected used. If that is the current
+// set, the next readers wait for another one; if another one is current already
+// nothing happens, so a late rejection never throws away newer credentials.
+//
+// A rejection can be an error. While no other set can be fetched the rejected one
+// goes on until it expires, and attempts follow each other as they do with nothing
+// valid left. And a service that rejects every set does not make each of its
+// answers a call of the source: after a rejection the next one is ignored for 1 s,
+// then 2, 4, 8 and 10 s, until a minute passed without any. A source that hands out
+// the rejected set again is believed for a minute.
 func (c *Cache) Invalidate(used Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
 	s := c.current.Load()
-	if s == nil || !s.creds.Equal(used) {
+	if !s.valid(now) || s.refused || !s.creds.Equal(used) || now.Before(c.believedUntil) ||
+		s.repeats && now.Sub(s.fetched) < sameSetInterval && s.creds.Equal(c.rejected) {
 		return
 	}
-	if s.repeats && time.Since(s.fetched) < sameSetInterval && s.creds.Equal(c.rejected) {
-		return
+	if now.Sub(c.rejectedAt) > sameSetInterval {
+		c.rejections = 0
 	}
-	c.rejected = s.creds
-	c.current.Store(nil)
-	c.retryAt = time.Time{}
+	c.rejections++
+	c.rejected, c.rejectedAt = s.creds, now
+	c.believedUntil = now.Add(backoff(c.rejections, 0, jitter()))
 	c.stats.Invalidations++
+	s.refused = true
+	s.check.Store(0)
+	c.retryAt = time.Time{}
 	c.stopTimerLocked()
 }
 
@@ -312,7 +314,7 @@ func (c *Cache) fetchLocked(ctx context.Context) <-chan singleflight.Result {
 	if c.cancel == nil {
 		ctx, c.cancel = context.WithTimeout(ctx, c.timeout)
 		c.stopTimerLocked()
-		if s := c.current.Load(); s != nil {
+		if s := c.current.Load(); s != nil && !c.mustReplaceLocked(s) {
 			s.check.Store(s.expires)
 		}
 		c.running.Add(1)
@@ -326,7 +328,7 @@ func (c *Cache) fetchLocked(ctx context.Context) <-chan singleflight.Result {
 // fetch asks the source once and publishes the outcome.
 func (c *Cache) fetch(ctx context.Context) (Credentials, error) {
 	start := time.Now()
-	creds, err := retrieveFrom(ctx, c.source)
+	creds, err := retrieveApart(ctx, c.source)
 	now := time.Now()
 	if err == nil {
 		err = checkFetched(creds, now)
@@ -347,6 +349,9 @@ func (c *Cache) fetch(ctx context.Context) (Credentials, error) {
 	} else {
 		c.failLocked(err, now) //nolint:contextcheck // the timer outlives the reader that starts it
 		err = c.refreshErrorLocked()
+		if s := c.current.Load(); s.valid(now) { // rejected perhaps, but all there is
+			creds, err = s.creds, nil
+		}
 	}
 	event.Failures, event.Next = c.failures, c.stats.Next
 	c.mu.Unlock()
@@ -371,7 +376,7 @@ func (c *Cache) storeLocked(creds Credentials, now time.Time) {
 	}
 	s.check.Store(min(due.UnixNano(), s.expires))
 	c.current.Store(s)
-	c.failures, c.expired, c.retryAt, c.stats.LastErr = 0, 0, time.Time{}, nil
+	c.failures, c.urgent, c.retryAt, c.stats.LastErr = 0, 0, time.Time{}, nil
 	c.stats.Refreshes++
 	c.startTimerLocked(due, now)
 }
@@ -383,16 +388,19 @@ func (c *Cache) failLocked(err error, now time.Time) {
 	c.stats.Failures++
 	c.stats.LastErr = err
 	s := c.current.Load()
-	if s == nil || now.UnixNano() >= s.expires {
-		c.expired++
-		c.retryAt = now.Add(backoff(c.expired, 0, jitter()))
-		c.stats.Next = c.retryAt
-		return
+	remaining := time.Duration(0)
+	if s.valid(now) && !s.refused {
+		remaining = time.Duration(s.expires - now.UnixNano())
+		c.retryAt = now.Add(backoff(c.failures, remaining, jitter()))
+	} else {
+		c.urgent++
+		c.retryAt = now.Add(backoff(c.urgent, 0, jitter()))
 	}
-	remaining := time.Duration(s.expires - now.UnixNano())
-	c.retryAt = now.Add(backoff(c.failures, remaining, jitter()))
-	s.check.Store(min(c.retryAt.UnixNano(), s.expires))
-	c.startTimerLocked(c.retryAt, now)
+	c.stats.Next = c.retryAt
+	if s.valid(now) {
+		s.check.Store(min(c.retryAt.UnixNano(), s.expires))
+		c.startTimerLocked(c.retryAt, now)
+	}
 }
 
 // startTimerLocked plans a background fetch, unless there is nothing to wait for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,64 +143,6 @@ func TestASlowRefreshDelaysNoReader(t *testing.T) {
 			require.False(t, creds.ExpiresWithin(0))
 		}
 		require.EqualValues(t, 3, s.fetches.Load())
-	})
-}
-
-func TestInvalidate(t *testing.T) {
-	t.Run("the current set is fetched anew once, for all", func(t *testing.T) {
-		s := &source{lifetime: time.Hour, takes: time.Second}
-		inBubble(t, s, nil, func(t *testing.T, c *otsauth.Cache) {
-			used := mustRetrieve(t, c)
-			var wg sync.WaitGroup
-			for range 100 {
-				wg.Go(func() {
-					c.Invalidate(used)
-					if creds := mustRetrieve(t, c); creds.Equal(used) {
-						t.Error("got the rejected set again")
-					}
-				})
-			}
-			wg.Wait()
-			require.EqualValues(t, 2, s.fetches.Load())
-			require.EqualValues(t, 1, c.Stats().Invalidations)
-		})
-	})
-	t.Run("a late rejection keeps the newer set", func(t *testing.T) {
-		s := &source{lifetime: time.Hour}
-		inBubble(t, s, nil, func(t *testing.T, c *otsauth.Cache) {
-			old := mustRetrieve(t, c)
-			c.Invalidate(old)
-			current := mustRetrieve(t, c)
-			c.Invalidate(old)
-			require.True(t, mustRetrieve(t, c).Equal(current))
-			require.EqualValues(t, 2, s.fetches.Load())
-		})
-	})
-	t.Run("a source that insists is not asked for every rejection", func(t *testing.T) {
-		s := &source{lifetime: time.Hour, repeats: true}
-		inBubble(t, s, nil, func(t *testing.T, c *otsauth.Cache) {
-			for range 600 {
-				c.Invalidate(mustRetrieve(t, c))
-				time.Sleep(100 * time.Millisecond)
-			}
-			require.LessOrEqual(t, s.fetches.Load(), int64(3), "one minute of rejections")
-		})
-	})
-	t.Run("a pending backoff does not delay the fetch", func(t *testing.T) {
-		down := false
-		s := &source{lifetime: 15 * time.Minute, down: func() bool { return down }}
-		inBubble(t, s, nil, func(t *testing.T, c *otsauth.Cache) {
-			used := mustRetrieve(t, c)
-			down = true
-			for c.Stats().Failures < 4 {
-				mustRetrieve(t, c)
-				time.Sleep(time.Second)
-			}
-			synctest.Wait()
-			down = false
-			c.Invalidate(used)
-			require.False(t, mustRetrieve(t, c).Equal(used))
-		})
 	})
 }
 
@@ -393,6 +336,35 @@ func expiring(d time.Duration) otsauth.Provider {
 		c.Expires = time.Now().Add(d)
 		return c, nil
 	})
+}
+
+func TestAProviderThatEndsItsGoroutineIsAnError(t *testing.T) {
+	ending := otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) {
+		runtime.Goexit() // as t.FailNow does
+		return otsauth.Credentials{}, nil
+	})
+	for name, p := range map[string]otsauth.Provider{"a provider": ending, "a chain": otsauth.Chain(ending)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := otsauth.NewCache(p, nil)
+				defer c.Close()
+				for range 2 {
+					var wg sync.WaitGroup
+					for range 10 {
+						wg.Go(func() {
+							_, err := c.Retrieve(t.Context())
+							var pe *otsauth.ProviderError
+							if !errors.As(err, &pe) || !strings.Contains(err.Error(), "runtime.Goexit") {
+								t.Errorf("got %v", err)
+							}
+						})
+					}
+					wg.Wait()
+					time.Sleep(time.Minute)
+				}
+			})
+		})
+	}
 }
 
 func TestANilContextIsAnErrorAndNotAPanic(t *testing.T) {

@@ -19,9 +19,15 @@ type ChainProvider struct {
 
 	walks singleflight.Group
 
-	mu      sync.Mutex         // guards the fields below; never held while a provider runs
-	waiters int                // callers that wait for the walk under way
-	cancel  context.CancelFunc // ends the walk under way once nobody waits for it
+	mu      sync.Mutex // guards current and its waiters; never held while a provider runs
+	current *chainWalk // the walk that callers can join; nil: there is none
+}
+
+// chainWalk is one walk along the chain, which its callers share.
+type chainWalk struct {
+	ctx     context.Context //nolint:containedctx // it belongs to the walk, and to none of the callers
+	cancel  context.CancelFunc
+	waiters int
 }
 
 // Chain returns a provider that asks providers in order. It moves on to the
@@ -51,8 +57,8 @@ func (c *ChainProvider) Retrieve(ctx context.Context) (Credentials, error) {
 	if ctx.Err() != nil {
 		return Credentials{}, waitError(ctx)
 	}
-	result := c.join(ctx)
-	defer c.leave()
+	walk, result := c.join(ctx)
+	defer c.leave(walk)
 	select {
 	case r := <-result:
 		creds, _ := r.Val.(Credentials)
@@ -112,23 +118,40 @@ func (c *ChainProvider) Format(f fmt.State, _ rune) {
 
 // join starts a walk, or joins the one under way. The walk has the values of
 // its first caller's context but not its cancellation.
-func (c *ChainProvider) join(ctx context.Context) <-chan singleflight.Result {
+func (c *ChainProvider) join(ctx context.Context) (*chainWalk, <-chan singleflight.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiters == 0 {
-		ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if c.current == nil {
+		c.current = &chainWalk{}
+		c.current.ctx, c.current.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		c.walks.Forget("") // a walk that everybody left, and that may not have noticed yet
 	}
-	c.waiters++
-	return c.walks.DoChan("", func() (any, error) { return c.walk(ctx) })
+	w := c.current
+	w.waiters++
+	return w, c.walks.DoChan("", func() (any, error) {
+		defer c.end(w)
+		return c.walk(w.ctx)
+	})
 }
 
-func (c *ChainProvider) leave() {
+// leave ends the walk w if nobody waits for it any more.
+func (c *ChainProvider) leave(w *chainWalk) {
+	c.mu.Lock()
+	w.waiters--
+	abandoned := w.waiters == 0
+	c.mu.Unlock()
+	if abandoned {
+		c.end(w)
+	}
+}
+
+// end makes sure that nobody joins the walk w any more, and frees its context.
+func (c *ChainProvider) end(w *chainWalk) {
+	w.cancel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiters--
-	if c.waiters == 0 {
-		c.cancel()
+	if c.current == w {
+		c.current = nil
 	}
 }
 
@@ -136,7 +159,7 @@ func (c *ChainProvider) leave() {
 func (c *ChainProvider) walk(ctx context.Context) (Credentials, error) {
 	reasons := &ChainError{}
 	for i, p := range c.providers {
-		creds, err := retrieveFrom(ctx, p)
+		creds, err := retrieveApart(ctx, p)
 		switch {
 		case err == nil:
 			c.winner.CompareAndSwap(nil, &c.providers[i])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -181,3 +182,39 @@ func TestChainsNest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "chain/c", creds.Source)
 }
+
+func TestAWalkNeverRunsOnACallersContext(t *testing.T) {
+	// Callers that come and go make walks begin and end at all times; a walk that
+	// ran on one caller's context would fail the others with its cancellation.
+	var n atomic.Int64
+	chain := otsauth.Chain(otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
+		if n.Add(1)%2 == 0 {
+			runtime.Gosched()
+		}
+		if ctx.Done() == nil || ctx.Err() != nil {
+			return otsauth.Credentials{}, ctx.Err()
+		}
+		if ctx.Value(callerKey{}) == nil {
+			return otsauth.Credentials{}, errors.New("the caller's values are gone")
+		}
+		if _, ok := ctx.Deadline(); ok {
+			return otsauth.Credentials{}, errors.New("the walk runs on a caller's context")
+		}
+		return otsauth.Credentials{}, errAbsent
+	}))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 500 {
+				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), callerKey{}, 1), time.Hour)
+				if _, err := chain.Retrieve(ctx); !errors.Is(err, otsauth.ErrNotConfigured) {
+					t.Errorf("got %v", err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+type callerKey struct{}

@@ -2,7 +2,9 @@ package otsauth
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 )
 
 var (
@@ -64,6 +66,33 @@ func (e *ChainError) Unwrap() []error { return e.Errors }
 // Is reports whether target is [ErrNotConfigured], which also an empty chain is.
 func (e *ChainError) Is(target error) bool { return target == ErrNotConfigured }
 
+// A RefreshError says that a [Cache] has no valid credentials, and why the
+// last attempt to fetch some failed. The cache makes no new attempt before
+// RetryAt; until then readers get this error at once.
+type RefreshError struct {
+	// Failures counts the failed attempts in a row.
+	Failures int
+	// RetryAt is when the next reader may cause a new attempt.
+	RetryAt time.Time
+	// Err is the last attempt's error.
+	Err error
+}
+
+// Error returns the number of attempts and the cause.
+func (e *RefreshError) Error() string {
+	return fmt.Sprintf("otsauth: cache: no valid credentials after %d failed attempt(s), the next not before %s: %s",
+		e.Failures, e.RetryAt.UTC().Format(time.RFC3339), trimPrefix(e.Err))
+}
+
+// Unwrap returns the last attempt's error.
+func (e *RefreshError) Unwrap() error { return e.Err }
+
 // trimPrefix returns err's text without the package name, for use inside
-// another message that begins with it.
-func trimPrefix(err error) string { return strings.TrimPrefix(err.Error(), "otsauth: ") }
+// another message that begins with it. A nil error has one as well, so that an
+// error value that somebody left empty can be printed.
+func trimPrefix(err error) string {
+	if err == nil {
+		return "no cause is known"
+	}
+	return strings.TrimPrefix(err.Error(), "otsauth: ")
+}

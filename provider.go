@@ -2,6 +2,7 @@ package otsauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -45,6 +46,23 @@ func retrieveFrom(ctx context.Context, p Provider) (creds Credentials, err error
 	}()
 	return p.Retrieve(ctx)
 }
+
+// retrieveApart is retrieveFrom in a goroutine of its own, for a caller that others
+// wait for: a provider that ends its goroutine (runtime.Goexit, which the FailNow of
+// a test calls) ends that one, and is an error.
+func retrieveApart(ctx context.Context, p Provider) (creds Credentials, err error) {
+	err = &ProviderError{Provider: fmt.Sprintf("%T", p), Err: errGoexit}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		creds, err = retrieveFrom(ctx, p)
+	}()
+	<-done
+	return creds, err
+}
+
+// errGoexit is what is wrong with a provider that does not return.
+var errGoexit = errors.New("ended its goroutine, as runtime.Goexit and a test's FailNow do; it must return an error instead")
 
 // errNilContext is returned instead of the panic that a nil context would end in.
 func errNilContext() error {
