@@ -247,9 +247,9 @@ func (c *Cache) deliver(r singleflight.Result) (Credentials, error) {
 // A rejection can be an error. While no other set can be fetched the rejected one
 // goes on until it expires, and attempts follow each other as they do with nothing
 // valid left. And a service that rejects every set does not make each of its
-// answers a call of the source: after a rejection the next one is ignored for 1 s,
-// then 2, 4, 8 and 10 s, until a minute passed without any. A source that hands out
-// the rejected set again is believed for a minute.
+// answers a call of the source: after the third rejection within a minute of the one
+// before, the next is ignored for 1 s, then for 2, 4, 8 and 10 s. A source that hands
+// out the rejected set again is believed for a minute.
 func (c *Cache) Invalidate(used Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -264,7 +264,9 @@ func (c *Cache) Invalidate(used Credentials) {
 	}
 	c.rejections++
 	c.rejected, c.rejectedAt = s.creds, now
-	c.believedUntil = now.Add(backoff(c.rejections, 0, jitter()))
+	if c.rejections >= manyRejections {
+		c.believedUntil = now.Add(backoff(c.rejections-manyRejections+1, 0, jitter()))
+	}
 	c.stats.Invalidations++
 	s.refused = true
 	s.check.Store(0)

@@ -218,3 +218,12 @@ func TestAWalkNeverRunsOnACallersContext(t *testing.T) {
 }
 
 type callerKey struct{}
+
+func TestErrorValuesThatAreEmptyCanBePrinted(t *testing.T) {
+	for _, err := range []error{
+		&otsauth.ProviderError{}, &otsauth.RefreshError{}, &otsauth.ChainError{}, &otsauth.ChainError{Errors: []error{nil}},
+		&otsauth.ConfigError{}, &otsauth.STSError{},
+	} {
+		require.NotPanics(t, func() { require.NotEmpty(t, err.Error()) }, "%T", err)
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // The metadata service of an ECS instance. (Source: "View instance metadata" in
@@ -148,7 +150,7 @@ func parseMetadata(body []byte) (Credentials, error) {
 		return Credentials{}, fmt.Errorf("the metadata service's answer (%d bytes) is not JSON", len(body))
 	}
 	if answer.Code != "Success" {
-		return Credentials{}, fmt.Errorf("the metadata service has no credentials: code %q", clip(answer.Code, 60))
+		return Credentials{}, fmt.Errorf("the metadata service has no credentials: code %q", redact.Line(answer.Code, 60))
 	}
 	return answer.credentials()
 }

@@ -91,7 +91,7 @@ func AssumeRoleWithOIDC(token TokenSource, providerARN, roleARN string, opts *OI
 		return nil, err
 	}
 	if err := checkText("OIDC provider ARN", providerARN, `^acs:ram::[0-9]+:oidc-provider/[A-Za-z0-9.\-_]+$`,
-		`must look like "acs:ram::123456789012****:oidc-provider/name"`); err != nil {
+		`must look like "acs:ram::1234567890123456:oidc-provider/name"`); err != nil {
 		return nil, err
 	}
 	params.Set("OIDCProviderArn", providerARN)

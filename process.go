@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 const (
@@ -108,7 +110,7 @@ func (p *process) run(ctx context.Context) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("was killed: %w", context.Cause(ctx))
 	case err != nil:
-		if text := strings.TrimSpace(clip(maskSecrets(stderr.kept.String()), maxProcessError)); text != "" {
+		if text := strings.TrimSpace(redact.Line(maskSecrets(stderr.kept.String()), maxProcessError)); text != "" {
 			err = fmt.Errorf("%w: %s", err, text)
 		}
 		return nil, err
@@ -150,7 +152,7 @@ func parseProcessOutput(output []byte, now time.Time) (Credentials, error) {
 			return Credentials{}, &ConfigError{Field: "security token", Problem: "is missing"}
 		}
 	case o.Mode != "":
-		return Credentials{}, &ConfigError{Field: "mode", Problem: fmt.Sprintf("is %q; it must be AK or StsToken", clip(o.Mode, 40))}
+		return Credentials{}, &ConfigError{Field: "mode", Problem: fmt.Sprintf("is %q; it must be AK or StsToken", redact.Line(o.Mode, 40))}
 	}
 	if o.Expiration1 != "" {
 		expires, err := time.Parse(time.RFC3339, o.Expiration1)
@@ -177,7 +179,7 @@ func firstOf(texts ...string) string {
 // maskSecrets masks what looks like a key or token: any run of 16 or more of the
 // characters that these consist of.
 func maskSecrets(text string) string {
-	return regexp.MustCompile(`[A-Za-z0-9+/=._\-]{16,}`).ReplaceAllString(text, redacted)
+	return regexp.MustCompile(`[A-Za-z0-9+/=._\-]{16,}`).ReplaceAllString(text, redact.Mask)
 }
 
 // boundedBuffer keeps the first or the last limit bytes that are written. It

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/otsauth/otsauth/internal/ini"
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 const (
@@ -59,7 +60,8 @@ type profileProvider struct {
 //
 // The files are read at each fetch and never written. Profile is not configured
 // ([ErrNotConfigured]) if there is no file, or no profile was named and the file's
-// own choice is empty. ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true leaves the
+// own choice is empty; a profile whose own source is not set up on this machine is
+// an error that stops a chain. ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true leaves the
 // configuration file out; ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true refuses the
 // modes External and CredentialsURI.
 //
@@ -97,7 +99,13 @@ func (p *profileProvider) retrieve(ctx context.Context) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	return retrieveFrom(ctx, provider)
+	creds, err := retrieveFrom(ctx, provider)
+	if errors.Is(err, ErrNotConfigured) {
+		// The profile is set up, if what it names is not: a chain that moved on
+		// would make the service somebody else.
+		err = fmt.Errorf("what the profile names has no credentials: %s", trimPrefix(err))
+	}
+	return creds, err
 }
 
 // provider returns what the profile describes: the same one as long as the files
@@ -183,11 +191,11 @@ func buildProfile(name string, config, shared []byte, client *http.Client) (Prov
 	found, ok := profiles[chosen]
 	switch {
 	case !ok && name == "":
-		return nil, fmt.Errorf("%w: no profile was named, and there is none called %q", ErrNotConfigured, clip(chosen, 60))
+		return nil, fmt.Errorf("%w: no profile was named, and there is none called %q", ErrNotConfigured, redact.Line(chosen, 60))
 	case !ok:
-		return nil, fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", clip(chosen, 60))
+		return nil, fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", redact.Line(chosen, 60))
 	case name == "" && found.isBlank():
-		return nil, fmt.Errorf("%w: the profile %q is empty", ErrNotConfigured, clip(chosen, 60))
+		return nil, fmt.Errorf("%w: the profile %q is empty", ErrNotConfigured, redact.Line(chosen, 60))
 	}
 	b := profileBuilder{profiles: profiles, http: client}
 	return b.build(found)

@@ -1,7 +1,9 @@
 package otsauth_test
 
 import (
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,6 +96,18 @@ func TestProfilesThatCannotWorkSayWhy(t *testing.T) {
 	t.Run("a file that was named and is not there", func(t *testing.T) {
 		_, err := otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: "/no/such/file"}).Retrieve(t.Context())
 		require.ErrorIs(t, err, os.ErrNotExist)
+		require.NotErrorIs(t, err, otsauth.ErrNotConfigured)
+	})
+	t.Run("an ECS role where there is no metadata service does not let a chain move on", func(t *testing.T) {
+		absent := &http.Client{Transport: roundTripFunc(func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no route to host")}
+		})}
+		chain := otsauth.Chain(
+			otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: configFile(t, profiles(`{"name":"p","mode":"EcsRamRole","ram_role_name":"r"}`)), HTTPClient: absent}),
+			otsauth.Static(otsauth.Credentials{AccessKeyID: "another", AccessKeySecret: otsauth.NewSecret("identity")}),
+		)
+		_, err := chain.Retrieve(t.Context())
+		require.ErrorContains(t, err, "otsauth: profile: what the profile names has no credentials: ecs: not configured")
 		require.NotErrorIs(t, err, otsauth.ErrNotConfigured)
 	})
 	for mode, command := range map[string]string{"External": `"process_command":"printf x"`, "CredentialsURI": `"credentials_uri":"http://127.0.0.1:1/"`} {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // maxProfileDepth bounds a chain of source profiles.
@@ -115,7 +117,7 @@ func (b *profileBuilder) build(p *cliProfile) (Provider, error) {
 	b.path = append(b.path, p.Name)
 	provider, err := b.ofMode(p)
 	if err != nil {
-		return nil, fmt.Errorf("profile %q: %w", clip(p.Name, 60), err)
+		return nil, fmt.Errorf("profile %q: %w", redact.Line(p.Name, 60), err)
 	}
 	return provider, nil
 }
@@ -135,7 +137,7 @@ func (b *profileBuilder) ofMode(p *cliProfile) (Provider, error) {
 	case "chainableramrolearn":
 		source, ok := b.profiles[p.SourceProfile]
 		if !ok {
-			return nil, fmt.Errorf("its source_profile %q does not exist", clip(p.SourceProfile, 60))
+			return nil, fmt.Errorf("its source_profile %q does not exist", redact.Line(p.SourceProfile, 60))
 		}
 		provider, err := b.build(source)
 		if err != nil {
@@ -158,7 +160,7 @@ func (b *profileBuilder) ofMode(p *cliProfile) (Provider, error) {
 	case "cloudsso", "oauth":
 		return nil, fmt.Errorf("the mode %s needs a browser; wrap credentials-go's provider instead, as package credentialsgo does", p.Mode)
 	}
-	return nil, fmt.Errorf("the mode %q is not supported; use one of AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, OIDC, ChainableRamRoleArn, External, CredentialsURI", clip(p.Mode, 40))
+	return nil, fmt.Errorf("the mode %q is not supported; use one of AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, OIDC, ChainableRamRoleArn, External, CredentialsURI", redact.Line(p.Mode, 40))
 }
 
 // keys returns the profile's own keys.

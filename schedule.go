@@ -10,6 +10,8 @@ const (
 	maxRefreshBefore = 15 * time.Minute
 	// sameSetInterval is how long a source that repeats itself is left alone.
 	sameSetInterval = time.Minute
+	// manyRejections in a row are no accident.
+	manyRejections = 3
 	// minBackoff and the two caps bound the wait between failed attempts:
 	// one cap while a token is still good, a lower one once callers are failing.
 	minBackoff        = time.Second

@@ -4,10 +4,12 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // redacted is what every printing path shows instead of a secret.
-const redacted = "[redacted]"
+const redacted = redact.Mask
 
 // A Secret is an immutable secret string that cannot be printed by accident:
 // fmt, log/slog, encoding/json, encoding/xml, encoding/gob and anything else

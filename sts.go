@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 const (
@@ -127,7 +129,7 @@ func roleParams(roleARN, session string, duration time.Duration, policy string) 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkText("role ARN", roleARN, `^acs:ram::[0-9]+:role/[A-Za-z0-9.\-_/]+$`, `must look like "acs:ram::123456789012****:role/name"`); err != nil {
+	if err := checkText("role ARN", roleARN, `^acs:ram::[0-9]+:role/[A-Za-z0-9.\-_/]+$`, `must look like "acs:ram::1234567890123456:role/name"`); err != nil {
 		return nil, err
 	}
 	if err := checkText("SessionName", session, `^[A-Za-z0-9.@\-_]{2,64}$`, "must be 2 to 64 letters, digits, '.', '@', '-' or '_'"); err != nil {
@@ -152,7 +154,7 @@ func checkText(field, value, pattern, want string) error {
 	if regexp.MustCompile(pattern).MatchString(value) {
 		return nil
 	}
-	return &ConfigError{Field: field, Problem: fmt.Sprintf("is %q; it %s", clip(value, 100), want)}
+	return &ConfigError{Field: field, Problem: fmt.Sprintf("is %q; it %s", redact.Line(value, 100), want)}
 }
 
 // durationSeconds checks a session duration and returns it as STS takes it.

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 const (
@@ -37,7 +39,7 @@ func stsEndpoint(endpoint, region string, vpc bool) (string, error) {
 	case region == "":
 		return "https://sts.aliyuncs.com/", nil
 	case strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-		return "", &ConfigError{Field: "Region", Problem: fmt.Sprintf(`is %q; a region looks like "cn-hangzhou"`, clip(region, 60))}
+		return "", &ConfigError{Field: "Region", Problem: fmt.Sprintf(`is %q; a region looks like "cn-hangzhou"`, redact.Line(region, 60))}
 	case vpc:
 		return "https://sts-vpc." + region + ".aliyuncs.com/", nil
 	}
@@ -65,7 +67,7 @@ func checkEndpoint(endpoint string) (string, error) {
 // isLoopback reports whether host names this machine.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // stsResponse is the JSON answer of the actions that hand out credentials, or
@@ -110,8 +112,8 @@ func (s *stsClient) call(ctx context.Context, action string, params url.Values, 
 	malformed := json.Unmarshal(body, &answer)
 	if status != http.StatusOK {
 		return Credentials{}, &STSError{
-			Action: action, Code: clip(answer.Code, 100), Message: safeMessage(answer.Message, params),
-			RequestID: clip(answer.RequestID, 100), StatusCode: status,
+			Action: action, Code: redact.Line(answer.Code, 100), Message: safeMessage(answer.Message, params),
+			RequestID: redact.Line(answer.RequestID, 100), StatusCode: status,
 		}
 	}
 	if malformed != nil {
@@ -119,7 +121,7 @@ func (s *stsClient) call(ctx context.Context, action string, params url.Values, 
 	}
 	creds, err := answer.Credentials.credentials()
 	if err != nil {
-		return Credentials{}, fmt.Errorf("%s (request %s): the answer cannot be used: %w", action, clip(answer.RequestID, 100), err)
+		return Credentials{}, fmt.Errorf("%s (request %s): the answer cannot be used: %w", action, redact.Line(answer.RequestID, 100), err)
 	}
 	return creds, nil
 }
@@ -182,19 +184,4 @@ func noRedirects(client *http.Client) *http.Client {
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c
-}
-
-// clip bounds text that comes from outside before it enters an error, and
-// keeps it on one line.
-func clip(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) > n {
-		return s[:n] + "..."
-	}
-	return s
 }

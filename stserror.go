@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // An STSError is an answer of STS that is not 200. Codes are those of the STS
@@ -76,18 +78,13 @@ func (e *STSError) hint() string {
 	return ""
 }
 
-// safeMessage returns what may be shown of an answer's message. After a wrong
-// signature STS quotes the string-to-sign, and with it the security token; a
-// service could also quote any parameter that was sent.
+// safeMessage returns what may be shown of an answer's message: a service could
+// quote any parameter that was sent.
 func safeMessage(message string, sent url.Values) string {
-	if i := strings.Index(strings.ToLower(message), "string to sign"); i >= 0 {
-		message = message[:i] + "string-to-sign left out"
-	}
+	var secrets []string
 	for _, name := range []string{"SecurityToken", "OIDCToken", "Signature"} {
-		if value := sent.Get(name); value != "" {
-			message = strings.ReplaceAll(message, value, redacted)
-			message = strings.ReplaceAll(message, percentEncode(value), redacted)
-		}
+		value := sent.Get(name)
+		secrets = append(secrets, value, percentEncode(value))
 	}
-	return clip(message, 300)
+	return redact.Message(message, secrets...)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // URIOptions are the options of [URI]. Nil means all defaults.
@@ -86,7 +88,7 @@ func parseURIAnswer(body []byte) (Credentials, error) {
 		return Credentials{}, fmt.Errorf("the answer (%d bytes) is not JSON with credentials", len(body))
 	}
 	if answer.Code != "" && answer.Code != "Success" {
-		return Credentials{}, fmt.Errorf("the answer has no credentials: code %q", clip(answer.Code, 60))
+		return Credentials{}, fmt.Errorf("the answer has no credentials: code %q", redact.Line(answer.Code, 60))
 	}
 	return answer.credentials()
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
+	"github.com/otsauth/otsauth/internal/redact"
+	"github.com/otsauth/otsauth/signer"
 )
 
 // maxResponse bounds the body of an answer, in bytes. The service's own limit
@@ -36,7 +38,7 @@ type call struct {
 
 	sent     int  // attempts that were sent
 	mended   int  // those of them that were repeated without asking the policy
-	unsigned int  // attempts that got no credentials
+	unsigned int  // attempts that got no credentials that the service takes
 	renewed  bool // a rejected token was replaced since the policy was asked
 	redated  bool // the request was dated anew since the policy was asked
 }
@@ -69,7 +71,7 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 			k.redated = true
 			k.mended++
 			continue
-		case !k.renewed && !o.used.SecurityToken.IsZero() && rejectsToken(o.err):
+		case !k.renewed && o.rejected():
 			k.renewed = true
 			k.mended++
 			k.client.signer.Invalidate(o.used)
@@ -77,11 +79,12 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		case ctx.Err() != nil:
 			return nil, k.ended(ctx, o.err)
 		}
-		delay, retry := k.client.opts.Retry.Next(k.describe(o))
+		failed := k.describe(o)
+		delay, retry := k.client.opts.Retry.Next(failed)
 		if !retry {
 			return nil, o.err
 		}
-		if o.used.AccessKeyID != "" && !k.client.budget.take(1) { // it was sent
+		if !failed.NoCredentials && !k.client.budget.take(1) {
 			o.err.Hint = hintBudget
 			return nil, o.err
 		}
@@ -90,6 +93,11 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		}
 		k.renewed, k.redated = false, false
 	}
+}
+
+// rejected reports whether the service did not take the attempt's token.
+func (o *outcome) rejected() bool {
+	return o.err != nil && !o.used.SecurityToken.IsZero() && signer.RejectsToken(string(o.err.Code), o.err.Message)
 }
 
 // attempt signs and sends the request once.
@@ -101,6 +109,13 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	}
 	var sending progress
 	o := &outcome{}
+	if !k.client.enter(ctx) {
+		k.sent++
+		o.unsent = true
+		o.err = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, ctx.Err()))
+		return o
+	}
+	defer k.client.leave()
 	req, err := http.NewRequestWithContext(sending.watch(ctx), http.MethodPost, k.client.endpoint+"/"+k.action, bytes.NewReader(k.body))
 	if err != nil {
 		o.err = k.failed(nil, err)
@@ -151,9 +166,12 @@ func (k *call) read(o *outcome) {
 		}
 	}
 	if o.resp.StatusCode < 200 || o.resp.StatusCode >= 300 {
-		o.err = k.refused(o.resp, body)
+		o.err = k.refused(o, body)
 		o.skewed = k.client.signer.LearnSkew(o.used, o.resp)
 		return
+	}
+	if !o.used.SecurityToken.IsZero() {
+		remember(&k.client.accepted)
 	}
 	o.answer = &Response{Body: body, RequestID: o.resp.Header.Get(headerRequestID), Header: o.resp.Header, Attempts: k.sent}
 }
@@ -179,18 +197,20 @@ func readBody(resp *http.Response) ([]byte, error) {
 func (k *call) failed(resp *http.Response, err error) *Error {
 	e := &Error{Action: k.action, Attempts: k.sent, Err: err}
 	if resp != nil {
-		e.RequestID = resp.Header.Get(headerRequestID)
+		e.RequestID = redact.Line(resp.Header.Get(headerRequestID), 100)
 	}
 	return e
 }
 
 // refused is the error that the service answered. The body is not always the
 // service's: it may be any text that a proxy wrote.
-func (k *call) refused(resp *http.Response, body []byte) *Error {
-	e := &Error{Action: k.action, Attempts: k.sent, StatusCode: resp.StatusCode, RequestID: resp.Header.Get(headerRequestID)}
+func (k *call) refused(o *outcome, body []byte) *Error {
+	e := k.failed(o.resp, nil)
+	e.StatusCode = o.resp.StatusCode
 	var answer otspb.Error
 	if proto.Unmarshal(body, &answer) == nil && strings.HasPrefix(answer.GetCode(), "OTS") {
-		e.Code, e.Message = Code(answer.GetCode()), answer.GetMessage()
+		e.Code = Code(redact.Line(answer.GetCode(), 60))
+		e.Message = redact.Message(answer.GetMessage(), o.used.SecurityToken.Reveal()) //nolint:forbidigo // so that it can be masked
 	}
 	e.Hint = hint(e.Code, e.Message)
 	return e
@@ -211,6 +231,11 @@ func (k *call) describe(o *outcome) Attempt {
 	a := Attempt{
 		Action: k.action, Number: k.sent - k.mended, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode,
 		Elapsed: time.Since(k.began),
+	}
+	if o.rejected() && k.client.accepted.Load() {
+		k.unsigned++
+		a.NoCredentials, a.Number, a.Temporary = true, k.unsigned, true
+		return a
 	}
 	if e.StatusCode != 0 {
 		return a
@@ -235,7 +260,7 @@ func (k *call) log(ctx context.Context, o *outcome) {
 		slog.Duration("took", o.took), slog.Int("request_bytes", len(k.body)))
 	if o.resp != nil {
 		attrs = append(attrs, slog.Int("status", o.resp.StatusCode),
-			slog.String("request_id", o.resp.Header.Get(headerRequestID)), slog.Int("response_bytes", o.size))
+			slog.String("request_id", redact.Line(o.resp.Header.Get(headerRequestID), 100)), slog.Int("response_bytes", o.size))
 	}
 	if o.err != nil {
 		attrs = append(attrs, slog.Any("error", o.err))

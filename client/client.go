@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/redact"
 	"github.com/otsauth/otsauth/signer"
 )
 
@@ -21,10 +22,12 @@ type OTSClient struct {
 	signer   *signer.Signer
 	closed   atomic.Bool
 	budget   budget
+	slots    chan struct{} // one for each connection that there may be; nil: no bound
 
 	// What worked once and fails now is an outage; what never worked is a mistake.
 	signed   atomic.Bool // credentials were had once
 	answered atomic.Bool // an answer arrived once
+	accepted atomic.Bool // a token was taken once
 }
 
 // New returns a client for an instance.
@@ -53,7 +56,11 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 	if err != nil {
 		return nil, err
 	}
-	return &OTSClient{opts: filled, endpoint: base, text: text{filled.Encoding}, signer: s}, nil
+	c := &OTSClient{opts: filled, endpoint: base, text: text{filled.Encoding}, signer: s}
+	if filled.MaxConnections > 0 {
+		c.slots = make(chan struct{}, filled.MaxConnections)
+	}
+	return c, nil
 }
 
 // Close closes idle connections, and the cache of credentials if the client
@@ -80,15 +87,16 @@ type Response struct {
 	Attempts int
 }
 
-// Do sends one action by name, such as "GetRow", with its encoded protobuf
-// message, and returns the answer. Every typed method is built on it, and it
+// Do sends one action by name, such as "GetRow" or "tunnel/create", with its
+// encoded protobuf message, and returns the answer. Every typed method is built on it, and it
 // serves the actions that have none. Each attempt is dated and signed anew; the
 // retry policy decides about further ones, and ctx ends the call at any time.
 // body must not change until Do returns.
 //
 // Three things are mended on the way. If the service rejects the temporary token
 // that a request carried, Do drops exactly that one, gets new credentials and
-// sends the request once more. If the service says that the request's date is
+// sends the request once more; if it also rejects those, though it took a token of
+// this client before, Do waits as it does without any. If the service says that the request's date is
 // off, Do learns the service's time and sends once more, too. And if no
 // credentials can be had just now, nothing was sent: Do waits until the cache
 // asks for some again, for up to 5 minutes under [DefaultRetryPolicy]. A
@@ -103,8 +111,8 @@ func (c *OTSClient) Do(ctx context.Context, action string, body []byte) (*Respon
 	if ctx == nil {
 		return nil, &otsauth.ConfigError{Field: "context", Problem: "is nil; pass context.Background() or the request's context"}
 	}
-	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return nil, &otsauth.ConfigError{Field: "action", Problem: fmt.Sprintf("is %q; it is a name such as GetRow", action)}
+	if !isAction(action) {
+		return nil, &otsauth.ConfigError{Field: "action", Problem: fmt.Sprintf("is %q; it is a name such as GetRow or tunnel/create", redact.Line(action, 60))}
 	}
 	k := call{client: c, action: action, body: body, began: time.Now()}
 	resp, err := k.run(ctx)
@@ -113,4 +121,15 @@ func (c *OTSClient) Do(ctx context.Context, action string, body []byte) (*Respon
 		return nil, err
 	}
 	return resp, nil
+}
+
+// isAction reports whether action is a name of letters and digits, or a path of
+// such names.
+func isAction(action string) bool {
+	for name := range strings.SplitSeq(action, "/") {
+		if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
+			return false
+		}
+	}
+	return true
 }

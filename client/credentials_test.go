@@ -210,7 +210,7 @@ func TestARejectedTokenIsReplacedAndTheRequestSentOnceMore(t *testing.T) {
 	t.Run("also when it is revoked under way", func(t *testing.T) {
 		server := otstest.NewServer(t, nil)
 		c := inProcess(t, server, server.STS().Provider(), client.Options{Retry: client.NoRetryPolicy{}})
-		for range 10 {
+		for range 3 { // in a row; more would be bounded
 			server.Fail(1, otstest.Fault{Revoke: true})
 			resp, err := c.ListTable(t.Context())
 			require.NoError(t, err)
@@ -293,4 +293,112 @@ func TestAClockThatIsOffIsLearnedAndTheRequestSentOnceMore(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestARevokedTokenInAnOutageOfSTSMakesRequestsSlowNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, &otstest.Options{TokenLifetime: 15 * time.Minute})
+		c := inProcess(t, server, server.STS().Provider(), client.Options{})
+		createTable(t, c)
+		server.Fail(-1, otstest.Fault{STS: true, Reset: true})
+		require.Equal(t, 1, server.RevokeTokens())
+		time.AfterFunc(time.Minute, server.Heal)
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if err := putRow(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.InDelta(t, time.Minute, time.Since(begin), float64(14*time.Second))
+		require.LessOrEqual(t, server.Stats().STSCalls, int64(20))
+	})
+}
+
+func TestAWrongRefusalInAnOutageOfSTSCostsNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, &otstest.Options{TokenLifetime: time.Hour})
+		c := inProcess(t, server, server.STS().Provider(), client.Options{})
+		createTable(t, c)
+		server.Fail(-1, otstest.Fault{STS: true, Reset: true})
+		server.Fail(1, otstest.Fault{StatusCode: 403, Code: "OTSAuthFailed", Message: "Something went wrong."})
+		for range 100 {
+			begin := time.Now()
+			require.NoError(t, putRow(t.Context(), c))
+			require.Zero(t, time.Since(begin))
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestAServiceThatRejectsEveryTokenCausesFewCallsOfSTS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		c := inProcess(t, server, server.STS().Provider(), client.Options{Retry: client.NoRetryPolicy{}})
+		server.Fail(-1, otstest.Fault{StatusCode: 403, Code: "OTSAuthFailed", Message: "The security token is not accepted."})
+		for range 1000 {
+			require.ErrorIs(t, putRow(t.Context(), c), client.CodeAuthFailed)
+			time.Sleep(60 * time.Millisecond)
+		}
+		require.LessOrEqual(t, server.Stats().STSCalls, int64(16), "in a minute")
+	})
+}
+
+func TestAnExpiredStaticSetFailsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		creds, err := server.STS().Provider().Retrieve(t.Context())
+		require.NoError(t, err)
+		c := inProcess(t, server, otsauth.Static(creds), client.Options{})
+		createTable(t, c)
+		time.Sleep(time.Until(creds.Expires))
+		begin := time.Now()
+		err = putRow(t.Context(), c)
+		require.Zero(t, time.Since(begin))
+		require.ErrorIs(t, err, otsauth.ErrExpired)
+		require.ErrorContains(t, err, "a static set is never renewed")
+	})
+}
+
+func TestARequestThatWaitsForAConnectionIsSignedWhenItIsItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, &otstest.Options{TokenLifetime: 10 * time.Second})
+		c := inProcess(t, server, server.STS().Provider(), client.Options{MaxConnections: 2, Retry: client.NoRetryPolicy{}})
+		createTable(t, c)
+		server.Fail(-1, otstest.Fault{Delay: time.Second})
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for range 80 {
+			wg.Go(func() {
+				if err := putRow(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 40*time.Second, time.Since(begin), "two at a time")
+		require.Zero(t, server.Stats().Refused, "none carried a token that had expired in the queue")
+	})
+}
+
+func TestTheWaitForAConnectionIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		c := inProcess(t, server, server.Provider(), client.Options{MaxConnections: 1, Timeout: time.Minute, Retry: client.NoRetryPolicy{}})
+		createTable(t, c)
+		server.Fail(1, otstest.Fault{Delay: 30 * time.Second})
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = putRow(t.Context(), c) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := putRow(ctx, c)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "waiting for one of 1 connections")
+		require.Len(t, server.Requests(), 1, "the one that waited was not sent")
+		wg.Wait()
+	})
 }

@@ -3,7 +3,9 @@ package client
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/otsauth/otsauth"
@@ -34,9 +36,11 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (base, instance string, e
 		return wrong("has a user name in it; credentials come from a provider")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return wrong("uses the scheme %q; it must be https, as in %s", u.Scheme, endpointExample)
-	case u.Hostname() == "" || strings.ContainsAny(u.Host, " \t\"'<>"):
-		return wrong("has no host name; it looks like %s", endpointExample)
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+	case !isHost(u.Hostname()):
+		return wrong("has no host name that can be; it looks like %s", endpointExample)
+	case !isPort(u.Port()) || strings.HasSuffix(u.Host, ":"):
+		return wrong("has a port that is none; it is a number up to 65535")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return wrong("has something after the host; an endpoint ends there, as in %s", endpointExample)
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
 		return wrong("uses http, which shows requests and tokens to the network; use https, or set InsecureHTTP inside a VPC that you trust")
@@ -46,6 +50,26 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (base, instance string, e
 		return wrong("is not a URL; it looks like %s", endpointExample)
 	}
 	return base, instanceOf(u.Hostname()), nil
+}
+
+// isHost reports whether host is an IP address or a host name.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.Trim(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return len(host) <= 253
+}
+
+// isPort reports whether port is a port's number, or not given.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // instanceOf returns the instance in one of Tablestore's host names:

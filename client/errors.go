@@ -142,26 +142,6 @@ func hints() []nextStep {
 	}
 }
 
-// rejectsToken reports whether an answer to a request with a security token
-// says that new credentials could help. Public documents do not say what an
-// expired token answers, so every refused authentication counts but those whose
-// message names something that a new token cannot mend.
-func rejectsToken(e *Error) bool {
-	message := strings.ToLower(e.Message)
-	switch e.Code {
-	case CodeAuthFailed:
-		for _, other := range []string{"instance", "privilege", "md5", "system time", "acl", "vpc", "disabled"} {
-			if strings.Contains(message, other) {
-				return false
-			}
-		}
-		return true
-	case CodeNoPermissionAccess:
-		return strings.Contains(message, "token")
-	}
-	return false
-}
-
 // closedError says that the client was closed. It matches [otsauth.ErrClosed].
 type closedError struct{}
 

@@ -187,3 +187,33 @@ func TestLogsHaveTheFactsAndNoSecret(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, out.String(), creds.SecurityToken.Reveal()[:10], "all tokens of the server begin alike")
 }
+
+func TestWhatTheServiceSaysIsShownOnOneLineWithoutSecrets(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	var logged bytes.Buffer
+	cache := otsauth.NewCache(server.STS().Provider(), nil)
+	defer cache.Close()
+	creds, err := cache.Retrieve(t.Context())
+	require.NoError(t, err)
+	token := creds.SecurityToken.Reveal()
+	c := inProcess(t, server, cache, client.Options{
+		Retry: client.NoRetryPolicy{}, Logger: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	for name, message := range map[string]string{
+		"a token":          "the token " + token + " is unknown to this instance",
+		"a string-to-sign": "Signature mismatch of instance, string to sign: /GetRow\nx-ots-ststoken:" + token,
+		"a long text":      strings.Repeat("instance\n", 10_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			logged.Reset()
+			server.Fail(1, otstest.Fault{StatusCode: 403, Code: "OTSAuthFailed", Message: message})
+			_, err := c.ListTable(t.Context())
+			require.ErrorIs(t, err, client.CodeAuthFailed)
+			for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), logged.String()} {
+				require.NotContains(t, text, token)
+			}
+			require.NotContains(t, err.Error(), "\n")
+			require.Less(t, len(err.Error()), 600)
+		})
+	}
+}

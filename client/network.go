@@ -83,14 +83,14 @@ func networkHint(err error) string {
 // them failed with err. An error that does not say is an outage if the provider
 // has worked before, and else a mistake.
 func isTemporary(err error, workedBefore bool) bool {
-	if errors.Is(err, otsauth.ErrExpired) {
-		return true
-	}
 	if ce := (*otsauth.ConfigError)(nil); errors.As(err, &ce) || errors.Is(err, otsauth.ErrNotConfigured) || errors.Is(err, otsauth.ErrClosed) {
 		return false
 	}
 	if r := (interface{ Retryable() bool })(nil); errors.As(err, &r) {
 		return r.Retryable()
+	}
+	if errors.Is(err, otsauth.ErrExpired) {
+		return true
 	}
 	return workedBefore || isNetworkError(err) && networkHint(err) == ""
 }
@@ -103,4 +103,30 @@ func isNetworkError(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.DeadlineExceeded)
+}
+
+// enter waits for a connection to be free, before the request is signed: one that
+// was signed and then waits can outlive its token. It reports false if ctx ended.
+func (c *OTSClient) enter(ctx context.Context) bool {
+	if c.slots == nil {
+		return true
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// leave frees the connection.
+func (c *OTSClient) leave() {
+	if c.slots != nil {
+		<-c.slots
+	}
 }

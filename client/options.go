@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -31,7 +32,8 @@ type Options struct {
 	// Zero: 50 seconds. Negative: only the context bounds an attempt.
 	Timeout time.Duration
 	// MaxConnections bounds the connections, in use or idle; a request that
-	// finds none free waits. All are kept alive. Zero: 50. Negative: as many as
+	// finds none free waits, and is signed when it is its turn. All are kept
+	// alive. With a Transport it bounds the requests under way. Zero: 50. Negative: as many as
 	// there are requests at once.
 	MaxConnections int
 	// Logger gets a debug record for each attempt and an error record for each
@@ -49,8 +51,8 @@ type Options struct {
 	// tables and columns, and STRING values. The service is always sent UTF-8.
 	// Strings that are invalid in it are refused before sending. Nil: UTF-8.
 	Encoding encoding.Encoding
-	// Transport sends the requests; MaxConnections, TLSMinVersion and
-	// TLSMaxVersion are then its business. It must neither follow redirects nor
+	// Transport sends the requests; TLSMinVersion and TLSMaxVersion are then its
+	// business. It must neither follow redirects nor
 	// repeat requests. Nil: a transport of the client's own, which honours
 	// HTTPS_PROXY.
 	Transport http.RoundTripper
@@ -88,6 +90,11 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if filled.TLSMinVersion == 0 {
 		filled.TLSMinVersion = tls.VersionTLS12
+	}
+	for field, version := range map[string]uint16{"TLSMinVersion": filled.TLSMinVersion, "TLSMaxVersion": filled.TLSMaxVersion} {
+		if version != 0 && (version < tls.VersionTLS10 || version > tls.VersionTLS13) {
+			return filled, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %#x; use a constant of crypto/tls, such as tls.VersionTLS12", version)}
+		}
 	}
 	if filled.TLSMaxVersion != 0 && filled.TLSMaxVersion < filled.TLSMinVersion {
 		return filled, &otsauth.ConfigError{Field: "TLSMaxVersion", Problem: "is lower than TLSMinVersion"}

@@ -42,6 +42,15 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"an instance with a dot":      {"https://example.com", "a.b", p, nil, "'.' at byte 2"},
 		"no provider":                 {"https://example.com", "i", nil, nil, "provider is nil"},
 		"a region that is a host":     {"https://example.com", "i", p, &client.Options{Region: "a.b"}, "a region looks like"},
+		"a TLS version that is none":  {"https://example.com", "i", p, &client.Options{TLSMinVersion: 1}, "TLSMinVersion is 0x1; use a constant"},
+		"a newest TLS that is none":   {"https://example.com", "i", p, &client.Options{TLSMaxVersion: 0x305}, "TLSMaxVersion is 0x305"},
+		"a port above 65535":          {"https://example.com:99999", "i", p, nil, "a port that is none"},
+		"port zero":                   {"https://example.com:0", "i", p, nil, "a port that is none"},
+		"a port that was forgotten":   {"https://example.com:", "i", p, nil, "a port that is none"},
+		"an empty label":              {"https://a..b", "i", p, nil, "no host name that can be"},
+		"a label that is a hyphen":    {"https://-", "i", p, nil, "no host name that can be"},
+		"a forgotten instance":        {"https://.cn-hangzhou.ots.aliyuncs.com", "i", p, nil, "no host name that can be"},
+		"a question mark":             {"https://example.com/?", "i", p, nil, "something after the host"},
 		"TLS bounds the wrong way":    {"https://example.com", "i", p, &client.Options{TLSMinVersion: tls.VersionTLS13, TLSMaxVersion: tls.VersionTLS12}, "TLSMaxVersion is lower"},
 	} {
 		t.Run(name, func(t *testing.T) {

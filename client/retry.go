@@ -39,8 +39,9 @@ type Attempt struct {
 	// for without an answer having arrived: the connection broke or timed out
 	// after something had been written. An answer that is an error leaves it false.
 	Executed bool
-	// NoCredentials says that nothing was sent, for want of credentials. The
-	// client then waits at least until the cache will ask for some again.
+	// NoCredentials says that nothing was sent, for want of credentials, or that
+	// the service rejected the token though it took one before, and there is no
+	// other yet. The client then waits at least until the cache will ask for one.
 	NoCredentials bool
 	// Temporary says of an attempt without an answer whether it can succeed
 	// later: credentials were not to be had just now, or the network failed.

@@ -199,7 +199,7 @@ func TestTheServiceAndTheSignerUnderstandEachOther(t *testing.T) {
 	}
 }
 
-func TestARejectedTokenIsReplacedOnceItIsInvalidated(t *testing.T) {
+func TestTheTransportReplacesARejectedTokenAndSendsOnceMore(t *testing.T) {
 	server := otstest.NewServer(t, nil)
 	s, err := signer.New(server.STS().Provider(), server.Instance(), nil)
 	require.NoError(t, err)
@@ -208,9 +208,6 @@ func TestARejectedTokenIsReplacedOnceItIsInvalidated(t *testing.T) {
 	used, err := s.Sign(t.Context(), newRequest(t, "ListTable"), nil)
 	require.NoError(t, err)
 	require.True(t, server.Revoke(used.AccessKeyID))
-	require.Equal(t, http.StatusForbidden, send(t, transport, newRequest(t, "ListTable")).status)
-
-	s.Invalidate(used)
 	require.Equal(t, http.StatusOK, send(t, transport, newRequest(t, "ListTable")).status)
 	s.Invalidate(used) // a late rejection of the same set
 	again, err := s.Sign(t.Context(), newRequest(t, "ListTable"), nil)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/otsauth/otsauth"
 )
@@ -22,8 +23,10 @@ const defaultMaxBodyBytes = 32 << 20
 // It never changes the caller's request: it sends a copy, which is the Request
 // of the answer. It refuses to follow a redirect, which Tablestore never
 // answers with, so that no other host is sent a token or a signature. It does
-// not retry, and does not read or check answers; of a 403 it looks at the
-// headers, see [Signer.LearnSkew].
+// not check answers. If the service rejects the token (see [RejectsToken]) or the
+// date (see [Signer.LearnSkew]), it has not done what the request asks for: the
+// Transport then gets other credentials, or the service's time, and signs and sends
+// the request once more. It repeats nothing else.
 //
 // Its fields must not change once it is in use. It is safe for concurrent use.
 type Transport struct {
@@ -53,25 +56,40 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	resp, mended, err := t.send(req, body)
+	if mended {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxRefusal) // so that the connection can be used again
+		_ = resp.Body.Close()
+		resp, _, err = t.send(req, body)
+	}
+	return resp, err
+}
+
+// send signs a copy of req and sends it. It reports whether the answer refuses
+// something that it could mend.
+func (t *Transport) send(req *http.Request, body []byte) (resp *http.Response, mended bool, err error) {
 	signed := req.Clone(req.Context())
 	setBody(signed, body)
 	used, err := t.Signer.Sign(req.Context(), signed, body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	base := t.Base
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	resp, err := base.RoundTrip(signed)
+	resp, err = base.RoundTrip(signed)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if resp.Request == nil { // of a Base that is a test's
 		resp.Request = signed
 	}
-	t.Signer.LearnSkew(used, resp)
-	return resp, nil
+	if rejectsToken(used, resp) {
+		t.Signer.Invalidate(used)
+		return resp, true, nil
+	}
+	return resp, t.Signer.LearnSkew(used, resp), nil
 }
 
 // check returns why req must not be sent, or nil.
@@ -135,5 +153,5 @@ func setBody(req *http.Request, body []byte) {
 
 func isLoopback(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -244,3 +244,68 @@ func TestTransportUnderAnHTTPClientOverTLS(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, resp.StatusCode, "%s", body)
 }
+
+func TestTheTransportSendsARefusedRequestOnceMoreOnlyIfItCouldMendSomething(t *testing.T) {
+	for name, c := range map[string]struct {
+		code, message string
+		status        int
+		requests      int64
+	}{
+		"a token that expired":        {"OTSAuthFailed", "The security token has expired.", 403, 3},
+		"a token in other words":      {"OTSNoPermissionAccess", "InvalidSecurityToken", 403, 3},
+		"a missing permission":        {"OTSNoPermissionAccess", "You have no permission to access the requested resource", 403, 2},
+		"another instance":            {"OTSAuthFailed", "The instance is not found.", 403, 2},
+		"an account that is unknown":  {"OTSAuthFailed", "The user does not exist.", 403, 2},
+		"a service that is too busy":  {"OTSServerBusy", "Server is busy.", 503, 2},
+		"a status that is no refusal": {"OTSAuthFailed", "The security token has expired.", 500, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := otstest.NewServer(t, nil)
+			s, err := signer.New(server.STS().Provider(), server.Instance(), nil)
+			require.NoError(t, err)
+			defer s.Close()
+			transport := &signer.Transport{Signer: s, Base: server.Transport()}
+			require.Equal(t, http.StatusOK, send(t, transport, newRequest(t, "ListTable")).status)
+			server.Fail(2, otstest.Fault{StatusCode: c.status, Code: c.code, Message: c.message})
+			got := send(t, transport, newRequest(t, "ListTable"))
+			require.Equal(t, c.status, got.status)
+			require.Contains(t, string(got.body), c.message, "the body is left as it was")
+			require.Equal(t, c.requests, server.Stats().Requests)
+		})
+	}
+	t.Run("a permanent key is not replaced", func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		s, err := signer.New(server.Provider(), server.Instance(), nil)
+		require.NoError(t, err)
+		defer s.Close()
+		server.Fail(1, otstest.Fault{StatusCode: 403, Code: "OTSAuthFailed", Message: "Signature mismatch."})
+		got := send(t, &signer.Transport{Signer: s, Base: server.Transport()}, newRequest(t, "ListTable"))
+		require.Equal(t, http.StatusForbidden, got.status)
+		require.EqualValues(t, 1, server.Stats().Requests)
+	})
+	t.Run("a body is sent again as it was", func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		s, err := signer.New(server.STS().Provider(), server.Instance(), nil)
+		require.NoError(t, err)
+		defer s.Close()
+		server.Fail(1, otstest.Fault{Revoke: true})
+		var bodies, tokens []string
+		base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(req.Body)
+			require.NoError(t, err)
+			bodies, tokens = append(bodies, string(body)), append(tokens, req.Header.Get("X-Ots-Ststoken"))
+			req.Body, err = req.GetBody()
+			require.NoError(t, err)
+			return server.Transport().RoundTrip(req)
+		})
+		req := newRequest(t, "ListTable")
+		req.Body = io.NopCloser(strings.NewReader("body"))
+		send(t, &signer.Transport{Signer: s, Base: base}, req)
+		require.Equal(t, []string{"body", "body"}, bodies)
+		require.NotEqual(t, tokens[0], tokens[1])
+	})
+}
+
+type roundTripFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

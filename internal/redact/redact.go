@@ -1,0 +1,40 @@
+// Package redact makes text from outside fit for an error or a log record.
+package redact
+
+import "strings"
+
+// Mask stands for what is not shown.
+const Mask = "[redacted]"
+
+// Line returns text on one line, cut to about n bytes.
+func Line(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
+	if len(text) > n {
+		return strings.ToValidUTF8(text[:n], "") + "..."
+	}
+	return text
+}
+
+// Message returns what may be shown of a message that a service, or somebody in
+// its place, answered: one line of about 300 bytes without the secrets. A
+// string-to-sign, which services quote after a wrong signature, is left out with
+// everything behind it: the security token is in it.
+func Message(message string, secrets ...string) string {
+	lower := strings.ToLower(message)
+	for _, quoted := range []string{"string to sign", "string-to-sign", "stringtosign"} {
+		if i := strings.Index(lower, quoted); i >= 0 && len(lower) == len(message) {
+			message, lower = message[:i]+"string-to-sign left out", lower[:i]
+		}
+	}
+	for _, secret := range secrets {
+		if secret != "" {
+			message = strings.ReplaceAll(message, secret, Mask)
+		}
+	}
+	return Line(message, 300)
+}
