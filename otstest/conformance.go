@@ -110,9 +110,22 @@ func checkConcurrent(p otsauth.Provider) error {
 	return errors.Join(errs[:]...)
 }
 
+// checkCancelled cancels a call before it begins, and one while it runs, if it runs
+// for so long.
 func checkCancelled(p otsauth.Provider) error {
-	ctx, cancel := context.WithCancel(context.Background())
+	before, cancel := context.WithCancel(context.Background())
 	cancel()
+	if err := checkEnds(before, p); err != nil {
+		return err
+	}
+	meanwhile, cancel := context.WithCancel(context.Background())
+	timer := time.AfterFunc(10*time.Millisecond, cancel)
+	defer timer.Stop()
+	return checkEnds(meanwhile, p)
+}
+
+// checkEnds calls with a context that is or will be cancelled.
+func checkEnds(ctx context.Context, p otsauth.Provider) error {
 	done := make(chan error, 1)
 	go func() {
 		c, err := p.Retrieve(ctx)

@@ -162,6 +162,12 @@ func TestTheSuiteFindsWhatBreaksTheContract(t *testing.T) {
 			}
 			return nil
 		}), "returns when its context is done: mine: gave up"},
+		"a call that looks at its context only when it begins": {answering(func(ctx context.Context) error {
+			if ctx != nil && ctx.Err() == nil {
+				<-time.After(time.Minute)
+			}
+			return ctx.Err()
+		}), "returns when its context is done: it still waits 10s after"},
 		"a panic for a nil context": {answering(func(ctx context.Context) error { return context.Cause(ctx) }), "survives a nil context: it panicked"},
 		"an identity by the context": {func() otsauth.Provider {
 			type key string

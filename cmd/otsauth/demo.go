@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ const (
 	demoRole  = "acs:ram::123456789012:role/demo"
 
 	defaultTokenLifetime = 5 * time.Second
+	minTokenLifetime     = 200 * time.Millisecond
+	minDuration          = 3 * time.Second
 
 	// The outage begins when this share of a token's lifetime is left, before
 	// the cache would refresh it, and lasts longer than that.
@@ -35,12 +38,14 @@ type demo struct {
 // Validate is called by kong.
 func (d *demo) Validate() error {
 	switch {
-	case d.Duration < time.Second:
-		return errors.New("--duration must be at least 1s")
+	case d.Duration < minDuration:
+		return fmt.Errorf("--duration must be at least %s", minDuration)
 	case d.Workers < 1 || d.Workers > 10_000:
 		return errors.New("--workers must be between 1 and 10000")
-	case d.TokenLifetime < 0:
-		return errors.New("--token-lifetime must not be negative")
+	case d.TokenLifetime != 0 && d.TokenLifetime < minTokenLifetime:
+		return fmt.Errorf("--token-lifetime must be at least %s", minTokenLifetime)
+	case d.TokenLifetime > d.Duration/4:
+		return fmt.Errorf("--token-lifetime must be at most a quarter of --duration, %s: a token has to expire, and another to be revoked", d.Duration/4)
 	}
 	return nil
 }
@@ -55,13 +60,21 @@ func (d *demo) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer server.Close()
+	return d.run(ctx, out, server, server.URL(), nil)
+}
+
+// run sends the requests to an endpoint of the server; a nil transport means sockets.
+func (d *demo) run(ctx context.Context, out io.Writer, server *otstest.Server, endpoint string, transport http.RoundTripper) error {
 	tally := newTally()
-	cache, err := d.newCache(server, tally)
+	role, err := otsauth.AssumeRole(server.Provider(), demoRole, &otsauth.AssumeRoleOptions{
+		Endpoint: endpoint, HTTPClient: &http.Client{Transport: transport},
+	})
 	if err != nil {
 		return err
 	}
+	cache := otsauth.NewCache(role, &otsauth.CacheOptions{OnRefresh: tally.refreshed})
 	defer cache.Close()
-	c, err := client.New(server.URL(), server.Instance(), cache, &client.Options{MaxConnections: d.Workers})
+	c, err := client.New(endpoint, server.Instance(), cache, &client.Options{MaxConnections: d.Workers, Transport: transport})
 	if err != nil {
 		return err
 	}
@@ -86,15 +99,6 @@ func (d *demo) Run(ctx context.Context, out io.Writer) error {
 	wg.Wait()
 	shown.stop()
 	return tally.report(out, server)
-}
-
-// newCache returns the credentials of a role that STS hands out for d.TokenLifetime.
-func (d *demo) newCache(server *otstest.Server, tally *tally) (*otsauth.Cache, error) {
-	role, err := otsauth.AssumeRole(server.Provider(), demoRole, &otsauth.AssumeRoleOptions{Endpoint: server.URL()})
-	if err != nil {
-		return nil, err
-	}
-	return otsauth.NewCache(role, &otsauth.CacheOptions{OnRefresh: tally.refreshed}), nil
 }
 
 // work writes and reads one row until ctx ends. A request that was begun is
@@ -148,7 +152,7 @@ func watchCredentials(ctx context.Context, cache *otsauth.Cache, tally *tally) {
 
 // makeTrouble takes STS down until a token has expired, and later revokes one.
 func (d *demo) makeTrouble(ctx context.Context, server *otstest.Server, cache *otsauth.Cache, tally *tally) {
-	pause(ctx, d.Duration*2/5)
+	pause(ctx, d.Duration/4)
 	for ctx.Err() == nil && time.Until(cache.Stats().Expires) > time.Duration(outageBegins*float64(d.TokenLifetime)) {
 		pause(ctx, 5*time.Millisecond)
 	}
@@ -169,8 +173,9 @@ func (d *demo) makeTrouble(ctx context.Context, server *otstest.Server, cache *o
 		pause(ctx, time.Millisecond)
 	}
 	pause(ctx, d.TokenLifetime/10)
-	if ctx.Err() == nil {
-		tally.revoked(server.RevokeTokens())
+	current, err := cache.Retrieve(ctx)
+	if err == nil && server.Revoke(current.AccessKeyID) {
+		tally.revocation()
 		tally.note("the current token was revoked")
 	}
 }

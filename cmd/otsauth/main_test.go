@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -15,22 +19,41 @@ import (
 )
 
 func TestTheDemoFailsNoRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, &otstest.Options{TokenLifetime: 5 * time.Second})
+		var out bytes.Buffer
+		d := demo{Duration: 20 * time.Second, Workers: 4, TokenLifetime: 5 * time.Second}
+		require.NoError(t, d.Validate())
+		require.NoError(t, d.run(t.Context(), &out, server, "https://otstest.invalid", slow{server.Transport()}))
+		for _, want := range []string{"a token lives 5s", "STS is down for 3s", "STS is back", "requests sent ", "failed                      0\n", "a token expired meanwhile", "tokens revoked              1\n"} {
+			require.Contains(t, out.String(), want)
+		}
+		require.NotContains(t, out.String(), "\r", "the output is no terminal")
+	})
+}
+
+// slow lets virtual time pass, which stands still while anybody works.
+type slow struct{ http.RoundTripper }
+
+func (s slow) RoundTrip(req *http.Request) (*http.Response, error) {
+	<-time.After(10 * time.Millisecond)
+	return s.RoundTripper.RoundTrip(req)
+}
+
+func TestTheDemoStartsItsOwnService(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	var out bytes.Buffer
-	d := demo{Duration: 8 * time.Second, Workers: 4, TokenLifetime: 1250 * time.Millisecond}
-	require.NoError(t, d.Validate())
-	require.NoError(t, d.Run(t.Context(), &out))
-	for _, want := range []string{"a token lives 1.25s", "STS is down for 750ms", "STS is back", "requests sent ", "failed                      0\n", "a token expired meanwhile", "tokens revoked              1\n"} {
-		require.Contains(t, out.String(), want)
-	}
-	require.NotContains(t, out.String(), "\r", "the output is no terminal")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := demo{Duration: 20 * time.Second, Workers: 4}
+	require.ErrorIs(t, d.Run(ctx, io.Discard), context.Canceled)
 }
 
 func TestTheDemoRefusesWhatCannotWork(t *testing.T) {
 	for want, d := range map[string]demo{
-		"--duration":       {Duration: time.Millisecond, Workers: 1},
-		"--workers":        {Duration: time.Second},
-		"--token-lifetime": {Duration: time.Second, Workers: 1, TokenLifetime: -1},
+		"--duration":                        {Duration: time.Millisecond, Workers: 1},
+		"--workers":                         {Duration: 20 * time.Second},
+		"--token-lifetime must be at least": {Duration: 20 * time.Second, Workers: 1, TokenLifetime: time.Millisecond},
+		"--token-lifetime must be at most":  {Duration: 20 * time.Second, Workers: 1, TokenLifetime: time.Minute},
 	} {
 		require.ErrorContains(t, d.Validate(), want)
 	}
@@ -44,6 +67,9 @@ func TestARequestThatFailedMakesTheDemoFail(t *testing.T) {
 	require.ErrorIs(t, tally.report(&out, newServer(t)), os.ErrClosed)
 	require.Contains(t, out.String(), "failed                      1\n")
 	require.ErrorContains(t, newTally().report(&out, newServer(t)), "no request was sent")
+	tally = newTally()
+	tally.request(time.Millisecond, nil)
+	require.ErrorContains(t, tally.report(&out, newServer(t)), "a longer --duration", "nothing happened that could have failed one")
 }
 
 func TestChainSaysWhatEachSourceAnswered(t *testing.T) {

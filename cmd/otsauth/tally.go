@@ -25,7 +25,7 @@ type tally struct {
 	worstWait time.Duration
 	wasDown   time.Duration // how long STS was down
 	expired   bool          // whether a token expired meanwhile
-	revocable int           // tokens revoked
+	revoked   int           // tokens revoked
 	notes     []string      // events not shown yet
 }
 
@@ -65,10 +65,10 @@ func (t *tally) outage(took time.Duration, expired bool) {
 	t.wasDown, t.expired = took, expired
 }
 
-func (t *tally) revoked(n int) {
+func (t *tally) revocation() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.revocable += n
+	t.revoked++
 }
 
 // note remembers an event for the progress display.
@@ -88,7 +88,8 @@ func (t *tally) progress(server *otstest.Server) (line string, notes []string) {
 		time.Since(t.begun).Seconds(), len(t.latencies), max(t.rotations, 0), calls, t.failed), notes
 }
 
-// report writes the table, and returns an error if a request failed.
+// report writes the table, and returns an error if a request failed, or if
+// nothing happened that could have made one fail.
 func (t *tally) report(out io.Writer, server *otstest.Server) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +108,7 @@ func (t *tally) report(out io.Writer, server *otstest.Server) error {
 		{"rotations", max(t.rotations, 0)},
 		{"STS calls", server.Stats().STSCalls},
 		{"STS outage", outage},
-		{"tokens revoked", t.revocable},
+		{"tokens revoked", t.revoked},
 		{"latency p50", percentile(t.latencies, 0.50)},
 		{"latency p99", percentile(t.latencies, 0.99)},
 		{"worst wait for credentials", t.worstWait.Round(time.Millisecond)},
@@ -122,6 +123,8 @@ func (t *tally) report(out io.Writer, server *otstest.Server) error {
 		return errors.New("no request was sent")
 	case t.failed > 0:
 		return fmt.Errorf("%d of %d requests failed, the first with: %w", t.failed, len(t.latencies), t.firstErr)
+	case !t.expired || t.revoked == 0:
+		return errors.New("no request failed, but there was no time for an outage that outlives a token and for a revocation; give a longer --duration")
 	}
 	return nil
 }
