@@ -111,6 +111,10 @@ func TestAfterExpiryInAnOutageReadersFailFastWithTheLastCause(t *testing.T) {
 			_, _ = c.Retrieve(t.Context())
 			time.Sleep(10 * time.Millisecond)
 		}
+		for time.Until(c.Stats().Next) < time.Second { // an attempt is under way, or near
+			time.Sleep(10 * time.Millisecond)
+			_, _ = c.Retrieve(t.Context())
+		}
 		// Between two attempts: the error is there at once and no fetch starts.
 		attempts := s.fetches.Load()
 		asked := time.Now()
@@ -118,9 +122,8 @@ func TestAfterExpiryInAnOutageReadersFailFastWithTheLastCause(t *testing.T) {
 		var re *otsauth.RefreshError
 		require.ErrorAs(t, err, &re)
 		require.ErrorIs(t, err, errDown)
-		if attempts == s.fetches.Load() {
-			require.Zero(t, time.Since(asked))
-		}
+		require.Equal(t, attempts, s.fetches.Load())
+		require.Zero(t, time.Since(asked))
 		require.LessOrEqual(t, time.Until(re.RetryAt), 10*time.Second)
 		// 4 minutes of callers every 10 ms against a source that needs 1 s to fail.
 		require.Less(t, attempts, int64(40))

@@ -26,7 +26,7 @@ const (
 
 // ProcessOptions are the options of [Process]. Nil means all defaults.
 type ProcessOptions struct {
-	// Timeout bounds one run; the command and all that it started are killed
+	// Timeout bounds one run; the command, and on Unix all that it started, is killed
 	// then. Zero or less: 1 minute.
 	Timeout time.Duration
 }
