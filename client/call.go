@@ -33,8 +33,10 @@ const (
 type call struct {
 	client *OTSClient
 	action string
-	body   []byte
+	body   []byte // as it is sent
 	began  time.Time
+
+	fullSize int // of the body before it was compressed; 0: it was not
 
 	sent     int  // attempts that were sent
 	mended   int  // those of them that were repeated without asking the policy
@@ -123,6 +125,9 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	}
 	req.Header = make(http.Header, 12)
 	req.Header.Set("User-Agent", k.client.opts.UserAgent)
+	if k.fullSize > 0 {
+		setCompressed(req.Header, k.fullSize)
+	}
 	if k.client.opts.TraceID != nil {
 		if id := k.client.opts.TraceID(ctx); id != "" {
 			req.Header.Set(headerTraceID, id)

@@ -22,6 +22,7 @@ type OTSClient struct {
 	signer   *signer.Signer
 	closed   atomic.Bool
 	budget   budget
+	shrink   compressor
 	slots    chan struct{} // one for each connection that there may be; nil: no bound
 
 	// What worked once and fails now is an outage; what never worked is a mistake.
@@ -115,6 +116,11 @@ func (c *OTSClient) Do(ctx context.Context, action string, body []byte) (*Respon
 		return nil, &otsauth.ConfigError{Field: "action", Problem: fmt.Sprintf("is %q; it is a name such as GetRow or tunnel/create", redact.Line(action, 60))}
 	}
 	k := call{client: c, action: action, body: body, began: time.Now()}
+	if limit := c.opts.CompressAbove; limit > 0 && len(body) > limit {
+		if short := c.shrink.compress(body); short != nil {
+			k.body, k.fullSize = short, len(body)
+		}
+	}
 	resp, err := k.run(ctx)
 	if err != nil {
 		c.opts.Logger.ErrorContext(ctx, "otsauth: request failed", "action", action, "error", err)

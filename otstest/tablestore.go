@@ -116,7 +116,11 @@ func (s *Server) do(r *inbound, fault *Fault) (proto.Message, *refusal) {
 	if fault.StatusCode != 0 {
 		return nil, refuse(fault.StatusCode, fault.Code, fault.Message, "a fault was planned")
 	}
-	return actionOf(r.action())(s, r.body)
+	body, refused := decompressed(r)
+	if refused != nil {
+		return nil, refused
+	}
+	return actionOf(r.action())(s, body)
 }
 
 // sign sets the headers of an answer. An answer to an unknown key, or to one
