@@ -127,7 +127,8 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // URL returns the plain HTTP address, "http://127.0.0.1:PORT". Tablestore and
-// STS both answer there.
+// STS both answer there. In a [testing/synctest] bubble use [Server.Transport]
+// instead: virtual time does not pass while anybody waits at a socket.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
