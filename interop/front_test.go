@@ -34,7 +34,7 @@ type front struct {
 	*httptest.Server
 
 	mu      sync.Mutex // guards the fields below
-	backend http.RoundTripper
+	backend *otstest.Server
 	bodies  [][]byte
 }
 
@@ -49,7 +49,14 @@ func newFront(t *testing.T) *front {
 func (f *front) serve(server *otstest.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.backend = server.Transport()
+	f.backend = server
+}
+
+// fail makes the next request fail.
+func (f *front) fail(how *failure) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.backend.Fail(1, otstest.Fault{StatusCode: how.Status, Code: how.Code, Message: how.Message})
 }
 
 // taken returns the bodies since it was last called.
@@ -72,7 +79,7 @@ func (f *front) forward(w http.ResponseWriter, r *http.Request) {
 	f.mu.Unlock()
 	request := r.Clone(r.Context())
 	request.Body = io.NopCloser(bytes.NewReader(body))
-	answer, err := backend.RoundTrip(request)
+	answer, err := backend.Transport().RoundTrip(request)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}

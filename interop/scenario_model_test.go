@@ -30,6 +30,8 @@ type step struct {
 
 	Definition *definition // CreateTable, UpdateTable
 	Parts      []step      // BatchGetRow: a GetRow a table; BatchWriteRow: a write a row
+
+	Fault *failure // of the action "Fail", which is none of a client: the server's next answer
 }
 
 // A cell is a column: of a key, of a row, or a change of one.

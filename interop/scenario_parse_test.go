@@ -126,10 +126,12 @@ func parseStep(t *testing.T, where, line string) step {
 	p.Error = func(_ *scanner.Scanner, message string) { p.fail(message) }
 	p.next()
 	s := step{Action: p.ident()}
-	if s.Action != "ListTable" && !strings.HasPrefix(s.Action, "Batch") {
+	if s.Action != "ListTable" && s.Action != "Fail" && !strings.HasPrefix(s.Action, "Batch") {
 		s.Table = p.name()
 	}
 	switch s.Action {
+	case "Fail":
+		s.Fault = &failure{int(p.int()), p.ident(), p.text()}
 	case "CreateTable", "UpdateTable":
 		s.Definition = p.definition()
 	default:
@@ -428,7 +430,10 @@ func (p *parser) definition() *definition {
 	columns := func() []keyColumn {
 		var all []keyColumn
 		for p.take('('); !p.skip(')'); p.skip(',') {
-			all = append(all, keyColumn{Name: p.name(), Type: p.ident(), Auto: p.word("auto")})
+			names, c := p.numbered(), keyColumn{Type: p.ident(), Auto: p.word("auto")}
+			for _, c.Name = range names {
+				all = append(all, c)
+			}
 		}
 		return all
 	}
