@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,14 +46,15 @@ type call struct {
 
 // outcome is what one attempt came to.
 type outcome struct {
-	used   otsauth.Credentials
-	resp   *http.Response // nil: none arrived
-	size   int            // of the answer's body
-	took   time.Duration
-	answer *Response
-	err    *Error // nil: success
-	skewed bool   // the answer taught the signer the service's clock
-	unsent bool   // the service cannot have got the request
+	used    otsauth.Credentials
+	sending progress
+	resp    *http.Response // nil: none arrived
+	size    int            // of the answer's body
+	took    time.Duration
+	answer  *Response
+	err     *Error // nil: success
+	skewed  bool   // the answer taught the signer the service's clock
+	unsent  bool   // the service cannot have got the request
 }
 
 // run makes attempts until one succeeds or the policy, or ctx, ends them.
@@ -109,7 +109,6 @@ func (k *call) attempt(ctx context.Context) *outcome {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	var sending progress
 	o := &outcome{}
 	if !k.client.enter(ctx) {
 		k.sent++
@@ -118,13 +117,9 @@ func (k *call) attempt(ctx context.Context) *outcome {
 		return o
 	}
 	defer k.client.leave()
-	req, err := http.NewRequestWithContext(sending.watch(ctx), http.MethodPost, k.client.endpoint+"/"+k.action, bytes.NewReader(k.body))
-	if err != nil {
-		o.err = k.failed(nil, err)
-		return o
-	}
-	req.Header = make(http.Header, 12)
-	req.Header.Set("User-Agent", k.client.opts.UserAgent)
+	req := k.client.newRequest(o.sending.watch(ctx), k.action, k.body)
+	req.Header = make(http.Header, k.client.headers)
+	req.Header["User-Agent"] = k.client.userAgent
 	if k.fullSize > 0 {
 		setCompressed(req.Header, k.fullSize)
 	}
@@ -133,6 +128,7 @@ func (k *call) attempt(ctx context.Context) *outcome {
 			req.Header.Set(headerTraceID, id)
 		}
 	}
+	var err error
 	if o.used, err = k.client.signer.Sign(ctx, req, k.body); err != nil {
 		k.unsigned++
 		o.err = k.failed(nil, &credentialsError{err})
@@ -145,7 +141,7 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	if err != nil {
 		o.err = k.failed(nil, err)
 		o.err.Hint = networkHint(err)
-		o.unsent = sending.neverSent(err, ctx.Err() != nil)
+		o.unsent = o.sending.neverSent(err, ctx.Err() != nil)
 	} else {
 		defer resp.Body.Close()
 		remember(&k.client.answered)

@@ -16,14 +16,16 @@ import (
 // An OTSClient sends requests to one Tablestore instance. It is safe for
 // concurrent use; make one and share it.
 type OTSClient struct {
-	opts     Options
-	endpoint string // without a path
-	text     text
-	signer   *signer.Signer
-	closed   atomic.Bool
-	budget   budget
-	shrink   compressor
-	slots    chan struct{} // one for each connection that there may be; nil: no bound
+	opts      Options
+	request   *http.Request // what all requests have in common
+	userAgent []string
+	headers   int // how many a request has, at the most
+	text      text
+	signer    *signer.Signer
+	closed    atomic.Bool
+	budget    budget
+	shrink    compressor
+	slots     chan struct{} // one for each connection that there may be; nil: no bound
 
 	// What worked once and fails now is an outage; what never worked is a mistake.
 	signed   atomic.Bool // credentials were had once
@@ -57,7 +59,16 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 	if err != nil {
 		return nil, err
 	}
-	c := &OTSClient{opts: filled, endpoint: base, text: text{filled.Encoding}, signer: s}
+	c := &OTSClient{
+		opts: filled, text: text{filled.Encoding}, signer: s,
+		request: &http.Request{
+			Method: http.MethodPost, URL: base, Host: base.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		},
+		userAgent: []string{filled.UserAgent}, headers: 8, // of V2, with a token
+	}
+	if filled.Region != "" || filled.TraceID != nil || filled.CompressAbove > 0 {
+		c.headers = 14
+	}
 	if filled.MaxConnections > 0 {
 		c.slots = make(chan struct{}, filled.MaxConnections)
 	}

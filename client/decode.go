@@ -33,21 +33,23 @@ func (t text) decodeRows(data []byte) ([]*Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newWritten() // a write's memory serves a row that is read as well
+	defer s.release()
 	var (
-		scratch pb.Row
+		scratch = &s.row
 		rows    []*Row
 		free    slabs
 	)
 	for left := len(data); d.More(); {
 		before := left
-		if err := d.Next(&scratch); err != nil {
+		if err := d.Next(scratch); err != nil {
 			return nil, err
 		}
 		left = d.Left()
 		// Most rows of a table are alike: make room for as many like this one
 		// as the rest of the data can hold.
 		row := free.take(len(scratch.PrimaryKey), len(scratch.Columns), 1+left/(before-left))
-		if err := t.fill(row, &scratch); err != nil {
+		if err := t.fill(row, scratch); err != nil {
 			return nil, err
 		}
 		rows = append(rows, row)

@@ -15,9 +15,9 @@ const endpointExample = `"https://my-instance.cn-hangzhou.ots.aliyuncs.com"`
 
 // parseEndpoint checks an endpoint and returns it without a path, and the
 // instance that its host name begins with if the host is one of Tablestore's.
-func parseEndpoint(endpoint string, insecureHTTP bool) (base, instance string, err error) {
-	wrong := func(format string, args ...any) (string, string, error) {
-		return "", "", &otsauth.ConfigError{Field: "endpoint", Problem: fmt.Sprintf(format, args...)}
+func parseEndpoint(endpoint string, insecureHTTP bool) (base *url.URL, instance string, err error) {
+	wrong := func(format string, args ...any) (*url.URL, string, error) {
+		return nil, "", &otsauth.ConfigError{Field: "endpoint", Problem: fmt.Sprintf(format, args...)}
 	}
 	if endpoint == "" {
 		return wrong("is empty; it looks like %s", endpointExample)
@@ -45,8 +45,8 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (base, instance string, e
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
 		return wrong("uses http, which shows requests and tokens to the network; use https, or set InsecureHTTP inside a VPC that you trust")
 	}
-	base = (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
-	if _, err := url.Parse(base); err != nil { // an IPv6 zone can be read in a way it cannot be written in
+	base = &url.URL{Scheme: u.Scheme, Host: u.Host}
+	if _, err := url.Parse(base.String()); err != nil { // an IPv6 zone can be read in a way it cannot be written in
 		return wrong("is not a URL; it looks like %s", endpointExample)
 	}
 	return base, instanceOf(u.Hostname()), nil

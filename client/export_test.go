@@ -43,7 +43,11 @@ func TextIn(e encoding.Encoding, s string) (string, error) { return text{e}.in(s
 
 // ParseEndpoint returns an endpoint as it is used, and the instance in it.
 func ParseEndpoint(endpoint string) (base, instance string, err error) {
-	return parseEndpoint(endpoint, false)
+	u, instance, err := parseEndpoint(endpoint, false)
+	if err != nil {
+		return "", "", err
+	}
+	return u.String(), instance, nil
 }
 
 // EncodePutRow returns the body of a request.

@@ -7,46 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http/httptrace"
-	"sync/atomic"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/signer"
 )
-
-// progress is how far one request got. net/http writes requests in a goroutine
-// of its own, so it is safe for concurrent use.
-type progress struct {
-	asked     atomic.Bool // the transport tells about its connections
-	connected atomic.Bool // it had one
-	wrote     atomic.Bool // the request's headers were written, if perhaps not flushed
-}
-
-// watch returns the context to send the request with. A transport that asks for
-// a connection again has written nothing on the one before: net/http repeats a
-// POST in no other case.
-func (p *progress) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) {
-			p.asked.Store(true)
-			p.connected.Store(false)
-			p.wrote.Store(false)
-		},
-		GotConn:      func(httptrace.GotConnInfo) { p.connected.Store(true) },
-		WroteHeaders: func() { p.wrote.Store(true) },
-	})
-}
-
-// neverSent reports whether the service cannot have executed a request that
-// failed with err: there was no connection, or nothing was written on it
-// because the service had closed it while it was idle. If the request's context
-// has ended, a transport may still be writing.
-func (p *progress) neverSent(err error, ended bool) bool {
-	if oe := (*net.OpError)(nil); errors.As(err, &oe) && oe.Op == "dial" {
-		return true
-	}
-	return p.asked.Load() && (!p.connected.Load() || !p.wrote.Load() && !ended)
-}
 
 // canPass reports whether an attempt without an answer of the service can succeed
 // later: the network failed it. What looks like a mistake is none if there was an

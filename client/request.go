@@ -1,0 +1,63 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// newRequest returns the request of an attempt, without its headers. It does what
+// http.NewRequestWithContext does, but for parsing the endpoint again.
+func (c *OTSClient) newRequest(ctx context.Context, action string, body []byte) *http.Request {
+	req := c.request.WithContext(ctx)
+	u := *c.request.URL
+	u.Path = "/" + action
+	req.URL = &u
+	if len(body) == 0 {
+		req.Body, req.GetBody = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
+		return req
+	}
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, _ = req.GetBody()
+	return req
+}
+
+// progress is how far one request got. net/http writes requests in a goroutine
+// of its own, so it is safe for concurrent use.
+type progress struct {
+	trace     httptrace.ClientTrace
+	asked     atomic.Bool // the transport tells about its connections
+	connected atomic.Bool // it had one
+	wrote     atomic.Bool // the request's headers were written, if perhaps not flushed
+}
+
+// watch returns the context to send the request with. A transport that asks for
+// a connection again has written nothing on the one before: net/http repeats a
+// POST in no other case.
+func (p *progress) watch(ctx context.Context) context.Context {
+	p.trace.GetConn = func(string) {
+		p.asked.Store(true)
+		p.connected.Store(false)
+		p.wrote.Store(false)
+	}
+	p.trace.GotConn = func(httptrace.GotConnInfo) { p.connected.Store(true) }
+	p.trace.WroteHeaders = func() { p.wrote.Store(true) }
+	return httptrace.WithClientTrace(ctx, &p.trace)
+}
+
+// neverSent reports whether the service cannot have executed a request that
+// failed with err: there was no connection, or nothing was written on it
+// because the service had closed it while it was idle. If the request's context
+// has ended, a transport may still be writing.
+func (p *progress) neverSent(err error, ended bool) bool {
+	if oe := (*net.OpError)(nil); errors.As(err, &oe) && oe.Op == "dial" {
+		return true
+	}
+	return p.asked.Load() && (!p.connected.Load() || !p.wrote.Load() && !ended)
+}
