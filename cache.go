@@ -244,13 +244,18 @@ func (c *Cache) deliver(r singleflight.Result) (Credentials, error) {
 // set, the next readers wait for another one; if another one is current already
 // nothing happens, so a late rejection never throws away newer credentials.
 //
-// A rejection can be an error. While no other set can be fetched the rejected one
+// A rejection can be an error. While the source is out of order the rejected set
 // goes on until it expires, and attempts follow each other as they do with nothing
-// valid left. And a service that rejects every set does not make each of its
-// answers a call of the source: after the third rejection within a minute of the one
-// before, the next is ignored for 1 s, then for 2, 4, 8 and 10 s. A source that hands
-// out the rejected set again is believed for a minute.
+// valid left; if the source says that it will hand out no more, the set is dropped.
+// And a service that rejects every set does not make each of its answers a call of
+// the source: after the third rejection within a minute of the one before, the next
+// is ignored for 1 s, then for 2, 4, 8 and 10 s. A source that hands out the rejected
+// set again is believed for a minute. A source that has a method Invalidate itself,
+// as a Cache and a chain have, is told.
 func (c *Cache) Invalidate(used Credentials) {
+	if source, ok := c.source.(interface{ Invalidate(used Credentials) }); ok {
+		source.Invalidate(used) // first, or it could hand the set out again
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -271,7 +276,6 @@ func (c *Cache) Invalidate(used Credentials) {
 	s.refused = true
 	s.check.Store(0)
 	c.retryAt = time.Time{}
-	c.stopTimerLocked()
 }
 
 // Stats returns the counters.
@@ -358,7 +362,7 @@ func (c *Cache) fetch(ctx context.Context) (Credentials, error) {
 	event.Failures, event.Next = c.failures, c.stats.Next
 	c.mu.Unlock()
 
-	c.report(ctx, event)
+	apart(func() { c.report(ctx, event) })
 	return creds, err
 }
 
@@ -390,6 +394,10 @@ func (c *Cache) failLocked(err error, now time.Time) {
 	c.stats.Failures++
 	c.stats.LastErr = err
 	s := c.current.Load()
+	if s != nil && s.refused && isFinal(err) {
+		s = nil
+		c.current.Store(nil)
+	}
 	remaining := time.Duration(0)
 	if s.valid(now) && !s.refused {
 		remaining = time.Duration(s.expires - now.UnixNano())

@@ -140,4 +140,42 @@ func TestInvalidate(t *testing.T) {
 			require.EqualValues(t, 2, s.fetches.Load())
 		})
 	})
+	t.Run("a set is dropped if its source says that there will be no other", func(t *testing.T) {
+		var down atomic.Bool
+		s := &source{lifetime: time.Hour}
+		p := otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
+			if down.Load() {
+				return otsauth.Credentials{}, &otsauth.STSError{Code: "NoPermission", StatusCode: 403}
+			}
+			return s.Retrieve(ctx)
+		})
+		synctest.Test(t, func(t *testing.T) {
+			c := otsauth.NewCache(p, nil)
+			defer c.Close()
+			used := mustRetrieve(t, c)
+			down.Store(true)
+			c.Invalidate(used)
+			for range 2 {
+				_, err := c.Retrieve(t.Context())
+				var se *otsauth.STSError
+				require.ErrorAs(t, err, &se)
+			}
+			require.Empty(t, c.Stats().Source)
+			time.Sleep(10 * time.Second)
+			down.Store(false)
+			require.False(t, mustRetrieve(t, c).Equal(used))
+		})
+	})
+	t.Run("a cache in a chain in a cache hears of it", func(t *testing.T) {
+		s := &source{lifetime: time.Hour}
+		synctest.Test(t, func(t *testing.T) {
+			inner := otsauth.NewCache(s, nil)
+			defer inner.Close()
+			outer := otsauth.NewCache(otsauth.Chain(inner), nil)
+			defer outer.Close()
+			used := mustRetrieve(t, outer)
+			outer.Invalidate(used)
+			require.False(t, mustRetrieve(t, outer).Equal(used))
+		})
+	})
 }

@@ -367,6 +367,16 @@ func TestAProviderThatEndsItsGoroutineIsAnError(t *testing.T) {
 	}
 }
 
+func TestACallbackThatEndsItsGoroutineLeavesNoReaderBehind(t *testing.T) {
+	opts := &otsauth.CacheOptions{OnRefresh: func(otsauth.RefreshEvent) { runtime.Goexit() }}
+	inBubble(t, &source{lifetime: time.Hour}, opts, func(t *testing.T, c *otsauth.Cache) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := c.Retrieve(ctx)
+		require.NoError(t, err)
+	})
+}
+
 func TestANilContextIsAnErrorAndNotAPanic(t *testing.T) {
 	var none context.Context
 	c := otsauth.NewCache(&source{}, nil)

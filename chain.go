@@ -68,6 +68,16 @@ func (c *ChainProvider) Retrieve(ctx context.Context) (Credentials, error) {
 	}
 }
 
+// Invalidate hands a rejection on to the chosen provider, if that has a method
+// Invalidate, as a [Cache] has.
+func (c *ChainProvider) Invalidate(used Credentials) {
+	if p := c.winner.Load(); p != nil {
+		if source, ok := (*p).(interface{ Invalidate(used Credentials) }); ok {
+			source.Invalidate(used)
+		}
+	}
+}
+
 // A ChainStep is what one provider of a chain said to [ChainProvider.Explain].
 type ChainStep struct {
 	// Provider is the provider's name, as far as it told it.
@@ -137,19 +147,22 @@ func (c *ChainProvider) join(ctx context.Context) (*chainWalk, <-chan singleflig
 // leave ends the walk w if nobody waits for it any more.
 func (c *ChainProvider) leave(w *chainWalk) {
 	c.mu.Lock()
-	w.waiters--
-	abandoned := w.waiters == 0
-	c.mu.Unlock()
-	if abandoned {
-		c.end(w)
+	defer c.mu.Unlock()
+	if w.waiters--; w.waiters == 0 {
+		c.endLocked(w)
 	}
 }
 
-// end makes sure that nobody joins the walk w any more, and frees its context.
+// end is what the walk w does last.
 func (c *ChainProvider) end(w *chainWalk) {
-	w.cancel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.endLocked(w)
+}
+
+// endLocked makes sure that nobody joins the walk w any more, and cancels it.
+func (c *ChainProvider) endLocked(w *chainWalk) {
+	w.cancel()
 	if c.current == w {
 		c.current = nil
 	}

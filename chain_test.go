@@ -227,3 +227,30 @@ func TestErrorValuesThatAreEmptyCanBePrinted(t *testing.T) {
 		require.NotPanics(t, func() { require.NotEmpty(t, err.Error()) }, "%T", err)
 	}
 }
+
+func TestACallerThatComesAsTheLastOneLeavesIsServed(t *testing.T) {
+	chain := otsauth.Chain(otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
+		runtime.Gosched()
+		if err := ctx.Err(); err != nil {
+			return otsauth.Credentials{}, err
+		}
+		return otsauth.Credentials{}, errAbsent
+	}))
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			for range 3000 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if n%2 == 0 {
+					go cancel() // an impatient one
+				}
+				_, err := chain.Retrieve(ctx)
+				if n%2 == 1 && !errors.Is(err, otsauth.ErrNotConfigured) {
+					t.Errorf("a patient caller got %v", err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+}

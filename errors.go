@@ -87,6 +87,16 @@ func (e *RefreshError) Error() string {
 // Unwrap returns the last attempt's error.
 func (e *RefreshError) Unwrap() error { return e.Err }
 
+// isFinal reports whether err says that waiting does not help: it has a method
+// Retryable that says so. An answer that is not STS's is a proxy's, and may pass.
+func isFinal(err error) bool {
+	if se := (*STSError)(nil); errors.As(err, &se) && se.Code == "" {
+		return false
+	}
+	r := (interface{ Retryable() bool })(nil)
+	return errors.As(err, &r) && !r.Retryable()
+}
+
 // trimPrefix returns err's text without the package name, for use inside
 // another message that begins with it. A nil error has one as well, so that an
 // error value that somebody left empty can be printed.

@@ -52,13 +52,18 @@ func retrieveFrom(ctx context.Context, p Provider) (creds Credentials, err error
 // a test calls) ends that one, and is an error.
 func retrieveApart(ctx context.Context, p Provider) (creds Credentials, err error) {
 	err = &ProviderError{Provider: fmt.Sprintf("%T", p), Err: errGoexit}
+	apart(func() { creds, err = retrieveFrom(ctx, p) })
+	return creds, err
+}
+
+// apart runs f in a goroutine of its own and waits until that ends, by whatever means.
+func apart(f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		creds, err = retrieveFrom(ctx, p)
+		f()
 	}()
 	<-done
-	return creds, err
 }
 
 // errGoexit is what is wrong with a provider that does not return.

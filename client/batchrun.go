@@ -81,7 +81,7 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 		if len(pending) == 0 {
 			return total, results, nil
 		}
-		if !wait(ctx, delay) {
+		if !b.client.wait(ctx, delay) {
 			for _, i := range pending {
 				results[i].Err = ended(ctx, results[i].Err)
 			}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type call struct {
 	unsigned int  // attempts that got no credentials that the service takes
 	renewed  bool // a rejected token was replaced since the policy was asked
 	redated  bool // the request was dated anew since the policy was asked
+
+	rejected otsauth.Credentials // the set that the service rejected first
 }
 
 // outcome is what one attempt came to.
@@ -75,6 +78,9 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 			continue
 		case !k.renewed && o.rejected():
 			k.renewed = true
+			if k.rejected.AccessKeyID == "" {
+				k.rejected = o.used
+			}
 			k.mended++
 			k.client.signer.Invalidate(o.used)
 			continue
@@ -90,7 +96,10 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 			o.err.Hint = hintBudget
 			return nil, o.err
 		}
-		if !wait(ctx, max(delay, untilRefresh(o.err))) {
+		if failed.NoCredentials {
+			delay = max(delay, untilOthers(o))
+		}
+		if !k.client.wait(ctx, delay) {
 			return nil, k.ended(ctx, o.err)
 		}
 		k.renewed, k.redated = false, false
@@ -99,24 +108,22 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 
 // rejected reports whether the service did not take the attempt's token.
 func (o *outcome) rejected() bool {
-	return o.err != nil && !o.used.SecurityToken.IsZero() && signer.RejectsToken(string(o.err.Code), o.err.Message)
+	return o.err != nil && signer.RejectsToken(o.used, string(o.err.Code), o.err.Message)
 }
 
 // attempt signs and sends the request once.
 func (k *call) attempt(ctx context.Context) *outcome {
+	o := &outcome{}
+	if !k.client.enter(ctx) {
+		o.err = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, cmp.Or(ctx.Err(), error(closedError{}))))
+		return o
+	}
+	defer k.client.leave()
 	if timeout := k.client.opts.Timeout; timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	o := &outcome{}
-	if !k.client.enter(ctx) {
-		k.sent++
-		o.unsent = true
-		o.err = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, ctx.Err()))
-		return o
-	}
-	defer k.client.leave()
 	req := k.client.newRequest(o.sending.watch(ctx), k.action, k.body)
 	req.Header = make(http.Header, k.client.headers)
 	req.Header["User-Agent"] = k.client.userAgent
@@ -226,14 +233,17 @@ func (k *call) ended(ctx context.Context, last *Error) *Error {
 	return &e
 }
 
-// describe tells the policy what failed.
+// describe counts an attempt that failed, and tells the policy. That the service
+// rejects a token once more is no credentials, if it took one before and this is the
+// only one to be had, for now: the source is out of order. One that replaced a
+// rejected one, or that nobody will renew, was not what was wrong.
 func (k *call) describe(o *outcome) Attempt {
 	e := o.err
 	a := Attempt{
 		Action: k.action, Number: k.sent - k.mended, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode,
 		Elapsed: time.Since(k.began),
 	}
-	if o.rejected() && k.client.accepted.Load() {
+	if o.rejected() && k.client.accepted.Load() && o.used.Equal(k.rejected) && !o.used.Expires.IsZero() {
 		k.unsigned++
 		a.NoCredentials, a.Number, a.Temporary = true, k.unsigned, true
 		return a
@@ -269,23 +279,29 @@ func (k *call) log(ctx context.Context, o *outcome) {
 	k.client.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "otsauth: attempt", attrs...)
 }
 
-// wait passes d; it reports false if ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
+// wait passes d, or less if the client is closed meanwhile; it reports false if ctx
+// ended first.
+func (c *OTSClient) wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
+	case <-c.done:
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// untilRefresh is how long the cache of credentials will answer with the same
-// error: to ask earlier would be in vain.
-func untilRefresh(e *Error) time.Duration {
-	if re := (*otsauth.RefreshError)(nil); errors.As(e.Err, &re) {
+// untilOthers is how long the cache of credentials will answer with the same error,
+// or about that with the same rejected set: to ask earlier would be in vain.
+func untilOthers(o *outcome) time.Duration {
+	if re := (*otsauth.RefreshError)(nil); errors.As(o.err, &re) {
 		return time.Until(re.RetryAt)
+	}
+	if o.rejected() {
+		return time.Second
 	}
 	return 0
 }

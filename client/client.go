@@ -23,6 +23,7 @@ type OTSClient struct {
 	text      text
 	signer    *signer.Signer
 	closed    atomic.Bool
+	done      chan struct{} // closed when the client is
 	budget    budget
 	shrink    compressor
 	slots     chan struct{} // one for each connection that there may be; nil: no bound
@@ -60,7 +61,7 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 		return nil, err
 	}
 	c := &OTSClient{
-		opts: filled, text: text{filled.Encoding}, signer: s,
+		opts: filled, text: text{filled.Encoding}, signer: s, done: make(chan struct{}),
 		request: &http.Request{
 			Method: http.MethodPost, URL: base, Host: base.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		},
@@ -77,10 +78,13 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 
 // Close closes idle connections, and the cache of credentials if the client
 // made it. Calls fail from then on with an error that matches
-// [otsauth.ErrClosed]; one that is under way ends its attempt. Close may be
+// [otsauth.ErrClosed]; one that is under way ends its attempt, and one that waits
+// for credentials, a retry or a connection ends. Close may be
 // called more than once and always returns nil.
 func (c *OTSClient) Close() error {
-	c.closed.Store(true)
+	if !c.closed.Swap(true) {
+		close(c.done)
+	}
 	if t, ok := c.opts.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
@@ -107,8 +111,8 @@ type Response struct {
 //
 // Three things are mended on the way. If the service rejects the temporary token
 // that a request carried, Do drops exactly that one, gets new credentials and
-// sends the request once more; if it also rejects those, though it took a token of
-// this client before, Do waits as it does without any. If the service says that the request's date is
+// sends the request once more. If it took a token of this client before, and there
+// are no others to be had just now, Do waits as it does without any. If the service says that the request's date is
 // off, Do learns the service's time and sends once more, too. And if no
 // credentials can be had just now, nothing was sent: Do waits until the cache
 // asks for some again, for up to 5 minutes under [DefaultRetryPolicy]. A

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"compress/zlib"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -26,7 +27,10 @@ func (c *compressor) compress(body []byte) []byte {
 	if w == nil {
 		w = zlib.NewWriter(nil)
 	}
-	defer c.writers.Put(w)
+	defer func() {
+		w.Reset(io.Discard) // so that what it wrote can be freed
+		c.writers.Put(w)
+	}()
 	var short bytes.Buffer
 	short.Grow(len(body) / 2)
 	w.Reset(&short)

@@ -50,6 +50,9 @@ func isTemporary(err error, workedBefore bool) bool {
 	if ce := (*otsauth.ConfigError)(nil); errors.As(err, &ce) || errors.Is(err, otsauth.ErrNotConfigured) || errors.Is(err, otsauth.ErrClosed) {
 		return false
 	}
+	if se := (*otsauth.STSError)(nil); errors.As(err, &se) && se.Code == "" && workedBefore {
+		return true // a proxy answers in STS's place, whatever the status
+	}
 	if r := (interface{ Retryable() bool })(nil); errors.As(err, &r) {
 		return r.Retryable()
 	}
@@ -70,7 +73,8 @@ func isNetworkError(err error) bool {
 }
 
 // enter waits for a connection to be free, before the request is signed: one that
-// was signed and then waits can outlive its token. It reports false if ctx ended.
+// was signed and then waits can outlive its token. It reports false if ctx ended or
+// the client was closed.
 func (c *OTSClient) enter(ctx context.Context) bool {
 	if c.slots == nil {
 		return true
@@ -78,12 +82,9 @@ func (c *OTSClient) enter(ctx context.Context) bool {
 	select {
 	case c.slots <- struct{}{}:
 		return true
-	default:
-	}
-	select {
-	case c.slots <- struct{}{}:
-		return true
 	case <-ctx.Done():
+		return false
+	case <-c.done:
 		return false
 	}
 }

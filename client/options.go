@@ -27,8 +27,8 @@ const (
 // Options are the options of [New]. Nil means all defaults, which are those of
 // the reference client, the official Python SDK.
 type Options struct {
-	// Timeout bounds one attempt, from connecting to the last byte of the
-	// answer. The context of a call bounds the call, with all its attempts.
+	// Timeout bounds one attempt, from getting credentials and connecting to the
+	// last byte of the answer; waiting for one of MaxConnections does not count. The context of a call bounds the call, with all its attempts.
 	// Zero: 50 seconds. Negative: only the context bounds an attempt.
 	Timeout time.Duration
 	// MaxConnections bounds the connections, in use or idle; a request that

@@ -41,7 +41,8 @@ type Attempt struct {
 	Executed bool
 	// NoCredentials says that nothing was sent, for want of credentials, or that
 	// the service rejected the token though it took one before, and there is no
-	// other yet. The client then waits at least until the cache will ask for one.
+	// other yet. The client then waits at least until the cache will ask for one,
+	// about a second.
 	NoCredentials bool
 	// Temporary says of an attempt without an answer whether it can succeed
 	// later: credentials were not to be had just now, or the network failed.
@@ -52,7 +53,7 @@ type Attempt struct {
 
 // A RetryPolicy decides whether a failed attempt is repeated, and after which
 // delay. The context of the call ends any delay. Implementations must be safe
-// for concurrent use. An answer that rejects a temporary token is not put to
+// for concurrent use. The first answer that rejects a temporary token is not put to
 // the policy: the client repeats the request once, with new credentials.
 //
 // Whatever a policy says, all calls of a client together repeat no more than 500

@@ -10,14 +10,18 @@ import (
 )
 
 // RejectsToken reports whether the service's error code and message, answered to a
-// request that carried a security token, say that other credentials could help:
-// the caller should hand the set that it used to [Signer.Invalidate].
+// request that carried the security token of used, say that other credentials could
+// help: the caller should hand used to [Signer.Invalidate].
 //
 // Public documents do not say what an expired token answers. So every
 // OTSAuthFailed counts but those whose message names something that a new token
 // cannot mend (the instance, the account, privileges, the digest, the time, an
-// access list, a VPC), and OTSNoPermissionAccess counts if it speaks of the token.
-func RejectsToken(code, message string) bool {
+// access list, a VPC), and OTSNoPermissionAccess counts if it speaks of the token,
+// or used has expired meanwhile.
+func RejectsToken(used otsauth.Credentials, code, message string) bool {
+	if used.SecurityToken.IsZero() {
+		return false
+	}
 	message = strings.ToLower(message)
 	switch code {
 	case "OTSAuthFailed":
@@ -28,7 +32,7 @@ func RejectsToken(code, message string) bool {
 		}
 		return true
 	case "OTSNoPermissionAccess":
-		return strings.Contains(message, "token")
+		return strings.Contains(message, "token") || used.ExpiresWithin(0)
 	}
 	return false
 }
@@ -50,7 +54,7 @@ func rejectsToken(c otsauth.Credentials, resp *http.Response) bool {
 	message := string(head)
 	for _, code := range []string{"OTSAuthFailed", "OTSNoPermissionAccess"} {
 		if strings.Contains(message, code) {
-			return RejectsToken(code, message)
+			return RejectsToken(c, code, message)
 		}
 	}
 	return false

@@ -25,11 +25,21 @@ func Line(text string, n int) string {
 // string-to-sign, which services quote after a wrong signature, is left out with
 // everything behind it: the security token is in it.
 func Message(message string, secrets ...string) string {
-	lower := strings.ToLower(message)
-	for _, quoted := range []string{"string to sign", "string-to-sign", "stringtosign"} {
-		if i := strings.Index(lower, quoted); i >= 0 && len(lower) == len(message) {
-			message, lower = message[:i]+"string-to-sign left out", lower[:i]
+	lower := strings.Map(func(r rune) rune { // strings.ToLower would move what is behind an İ
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
 		}
+		return r
+	}, strings.ToValidUTF8(message, "?"))
+	message = strings.ToValidUTF8(message, "?")
+	cut := len(message)
+	for _, quoted := range []string{"string to sign", "string-to-sign", "stringtosign"} {
+		if i := strings.Index(lower, quoted); i >= 0 {
+			cut = min(cut, i)
+		}
+	}
+	if cut < len(message) {
+		message = message[:cut] + "string-to-sign left out"
 	}
 	for _, secret := range secrets {
 		if secret != "" {

@@ -15,6 +15,8 @@ func TestMessage(t *testing.T) {
 		"the token is masked":                  {"token tok-123 expired", "token " + redact.Mask + " expired"},
 		"the string-to-sign is left out":       {"Signature mismatch. String to Sign: [/GetRow\nPOST\ntok-123]", "Signature mismatch. string-to-sign left out"},
 		"and so it is when it is one word":     {"bad; StringToSign=tok-1%32", "bad; string-to-sign left out"},
+		"two spellings are left out":           {"StringToSign=a tok%2D123; the server's string to sign b", "string-to-sign left out"},
+		"and behind any letter":                {"\u0130 String to Sign: [/GetRow]", "\u0130 string-to-sign left out"},
 		"a case that changes length is masked": {"\u0130 tok-123", "\u0130 " + redact.Mask},
 	} {
 		t.Run(name, func(t *testing.T) {
