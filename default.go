@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // Default returns a [Cache] over the standard chain, the one to use where a
@@ -23,15 +24,23 @@ import (
 // stops at one that is set up but fails; see [Chain]. Everything is read when
 // credentials are fetched, not now. Close the cache when the program no longer
 // needs it.
-func Default(opts *CacheOptions) *Cache { return NewCache(DefaultChain(), opts) }
+func Default(opts *CacheOptions) *Cache {
+	profile := &ProfileOptions{}
+	if opts != nil {
+		profile.Logger = opts.Logger
+	}
+	return NewCache(defaultChain(profile), opts)
+}
 
 // DefaultChain returns the chain of [Default], for [ChainProvider.Explain] and
 // for chains that begin or end with something else.
-func DefaultChain() *ChainProvider {
+func DefaultChain() *ChainProvider { return defaultChain(nil) }
+
+func defaultChain(profile *ProfileOptions) *ChainProvider {
 	return Chain(
 		Env(nil),
 		envProvider("oidc", oidcFromEnv),
-		Profile(nil),
+		Profile(profile),
 		ECSRole(nil),
 		envProvider("uri", uriFromEnv),
 	)
@@ -50,7 +59,7 @@ func envProvider(name string, build func() (Provider, error)) Provider {
 
 func oidcFromEnv() (Provider, error) {
 	const file, provider, role = "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_ROLE_ARN"
-	token := os.Getenv("ALIBABA_CLOUD_OIDC_TOKEN")
+	token := strings.TrimSpace(os.Getenv("ALIBABA_CLOUD_OIDC_TOKEN"))
 	if token == "" && os.Getenv(file) == "" && os.Getenv(provider) == "" {
 		return nil, fmt.Errorf("%w: neither %s nor %s is set", ErrNotConfigured, file, provider)
 	}

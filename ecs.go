@@ -28,6 +28,7 @@ const (
 	metadataTokenTTL   = 6 * time.Hour
 	metadataTokenEarly = time.Minute // how long before its end a token is replaced
 	metadataTimeout    = 2 * time.Second
+	metadataFirst      = time.Second // for the first answer
 )
 
 // metadataTransport reaches the metadata service: never through a proxy, which
@@ -136,9 +137,9 @@ func (p *ecsRole) retrieve(ctx context.Context) (Credentials, error) {
 		return Credentials{}, err
 	case status == http.StatusNotFound && !given:
 		p.forgetRole(role)
-		return Credentials{}, fmt.Errorf("the role %s is no longer attached to this instance", role)
+		return Credentials{}, fmt.Errorf("the role %s is no longer attached to this instance", redact.Line(role, 60))
 	case status != http.StatusOK:
-		return Credentials{}, &answerError{"the metadata service has no credentials of the role " + role + "; check the role's name", status}
+		return Credentials{}, &answerError{"the metadata service has no credentials of the role " + redact.Line(role, 60) + "; check the role's name", status}
 	}
 	return parseMetadata(body)
 }
@@ -158,7 +159,7 @@ func parseMetadata(body []byte) (Credentials, error) {
 // roleName returns the role to ask for, and whether somebody chose it.
 func (p *ecsRole) roleName(ctx context.Context) (role string, given bool, err error) {
 	if role = p.opts.RoleName; role == "" {
-		role = os.Getenv("ALIBABA_CLOUD_ECS_METADATA")
+		role = strings.TrimSpace(os.Getenv("ALIBABA_CLOUD_ECS_METADATA"))
 	}
 	if role != "" {
 		return role, true, nil
@@ -230,13 +231,10 @@ func (p *ecsRole) currentToken(ctx context.Context) (Secret, error) {
 		p.token, p.tokenEnd = token, time.Now().Add(metadataTokenTTL-metadataTokenEarly)
 		p.mu.Unlock()
 		return token, nil
-	case neverConnected(err) || ctx.Err() != nil:
+	case err != nil: // silence does not say that the service is too old for tokens
 		return Secret{}, err
 	case p.opts.DisableIMDSv1 || envTrue("ALIBABA_CLOUD_IMDSV1_DISABLED"):
-		if err == nil {
-			err = &answerError{"the metadata service gives no token, and requests without one are disabled", status}
-		}
-		return Secret{}, err
+		return Secret{}, &answerError{"the metadata service gives no token, and requests without one are disabled", status}
 	}
 	return Secret{}, nil
 }
@@ -249,9 +247,19 @@ func (p *ecsRole) dropToken(token Secret) {
 	}
 }
 
-// send makes one request.
+// send makes one request. The first one decides within a second whether this is an
+// ECS instance at all.
 func (p *ecsRole) send(ctx context.Context, method, path string, token Secret) (int, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, p.endpoint+path, nil)
+	p.mu.Lock()
+	answered := p.answered
+	p.mu.Unlock()
+	bounded := ctx
+	if !answered {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, metadataFirst)
+		defer cancel()
+	}
+	req, err := http.NewRequestWithContext(bounded, method, p.endpoint+path, nil)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -262,11 +270,12 @@ func (p *ecsRole) send(ctx context.Context, method, path string, token Secret) (
 		req.Header.Set(metadataTokenHead, token.Reveal())
 	}
 	status, body, err := send(p.http, req)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err == nil {
+	switch {
+	case err == nil:
+		p.mu.Lock()
 		p.answered = true
-	} else if !p.answered && ctx.Err() == nil && neverConnected(err) {
+		p.mu.Unlock()
+	case !answered && ctx.Err() == nil && (neverConnected(err) || bounded.Err() != nil):
 		err = fmt.Errorf("%w: this does not look like an ECS instance: %w", ErrNotConfigured, err)
 	}
 	return status, body, err

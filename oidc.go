@@ -35,8 +35,16 @@ func FileToken(path string) TokenSource {
 	}
 }
 
-// readFile reads a file of at most limit bytes.
+// readFile reads a file of at most limit bytes. A pipe or a device could keep its
+// reader waiting for ever, whatever the context says, and is refused.
 func readFile(path string, limit int) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
 	f, err := os.Open(path) //nolint:gosec // the path is the user's
 	if err != nil {
 		return nil, err

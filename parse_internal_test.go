@@ -2,6 +2,8 @@ package otsauth
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,13 +94,18 @@ func FuzzProfileFiles(f *testing.F) {
 	f.Add([]byte(`{"current":"p","profiles":[{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q"},{"name":"q","access_key_secret":"`+fuzzSecret+`"}]}`), []byte("[a]\ntype=access_key\naccess_key_secret="+fuzzSecret), "p")
 	f.Add([]byte(nil), []byte("[a\n"), "")
 	f.Fuzz(func(t *testing.T, config, shared []byte, name string) {
-		_, err := buildProfile(name, config, shared, nil)
+		all, chosen, err := chooseProfile(name, config, func() ([]byte, error) { return shared, nil })
+		if err == nil {
+			b := profileBuilder{profiles: all}
+			_, err = b.build(chosen)
+		}
 		if err == nil || !strings.Contains(err.Error(), fuzzSecret) {
 			return
 		}
 		quoted := name // names, modes and what names other things are quoted; they are no place for a secret
-		profiles, current, _ := parseProfiles(config, shared)
-		for _, p := range profiles {
+		profiles, current, _ := parseConfig(config)
+		sections, _ := parseShared(shared)
+		for _, p := range slices.Concat(slices.Collect(maps.Values(profiles)), slices.Collect(maps.Values(sections))) {
 			quoted += p.Name + p.Mode + p.SourceProfile + p.RoleARN + p.SessionName + p.ExternalID + p.STSRegion + p.OIDCProviderARN
 		}
 		if !strings.Contains(quoted+current, fuzzSecret) {

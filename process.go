@@ -106,6 +106,11 @@ func (p *process) run(ctx context.Context) ([]byte, error) {
 	command.WaitDelay = processGrace
 	killGroup(command)
 	err := command.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		// It ended well and left something behind that holds its output open.
+		_ = command.Cancel()
+		err = nil
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("was killed: %w", context.Cause(ctx))
@@ -163,7 +168,7 @@ func parseProcessOutput(output []byte, now time.Time) (Credentials, error) {
 	} else if !creds.SecurityToken.IsZero() {
 		creds.Expires = now.Add(unknownLifetime)
 	}
-	return creds, creds.Validate()
+	return creds, checkFresh(creds)
 }
 
 // firstOf returns the first text that is not empty.
@@ -179,7 +184,7 @@ func firstOf(texts ...string) string {
 // maskSecrets masks what looks like a key or token: any run of 16 or more of the
 // characters that these consist of.
 func maskSecrets(text string) string {
-	return regexp.MustCompile(`[A-Za-z0-9+/=._\-]{16,}`).ReplaceAllString(text, redact.Mask)
+	return regexp.MustCompile(`[A-Za-z0-9+/=._%:~\-]{16,}`).ReplaceAllString(text, redact.Mask)
 }
 
 // boundedBuffer keeps the first or the last limit bytes that are written. It

@@ -111,31 +111,49 @@ func (p *profileProvider) retrieve(ctx context.Context) (Credentials, error) {
 // provider returns what the profile describes: the same one as long as the files
 // do not change, so that what it has learned (a metadata token) is kept.
 func (p *profileProvider) provider(ctx context.Context) (Provider, error) {
-	config, err := p.read(ctx, firstOf(p.opts.ConfigFile, os.Getenv("ALIBABA_CLOUD_CONFIG_FILE")), ".aliyun", "config.json")
-	if envTrue("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") && p.opts.ConfigFile == "" {
-		config, err = nil, nil
-	}
+	profiles, chosen, err := p.find(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := p.read(ctx, firstOf(p.opts.CredentialsFile, os.Getenv("ALIBABA_CLOUD_CREDENTIALS_FILE")), ".alibabacloud", "credentials")
+	// What is built follows from the profiles alone, and from one variable.
+	text, err := json.Marshal(profiles)
 	if err != nil {
 		return nil, err
 	}
-	name := firstOf(p.opts.Name, os.Getenv("ALIBABA_CLOUD_PROFILE"))
-	digest := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", name, config, shared))
+	digest := sha256.Sum256(fmt.Appendf(text, "%q %t", chosen.Name, envTrue("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS")))
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.built != nil && digest == p.digest {
 		return p.built, nil
 	}
-	built, err := buildProfile(name, config, shared, p.opts.HTTPClient)
+	b := profileBuilder{profiles: profiles, http: p.opts.HTTPClient}
+	built, err := b.build(chosen)
 	if err != nil {
 		return nil, err
 	}
 	p.built, p.digest = built, digest
 	return built, nil
+}
+
+// find reads the files and returns the chosen profile and the others of its file.
+func (p *profileProvider) find(ctx context.Context) (profiles map[string]*cliProfile, chosen *cliProfile, err error) {
+	config, err := p.readConfig(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return chooseProfile(firstOf(p.opts.Name, os.Getenv("ALIBABA_CLOUD_PROFILE")), config, func() ([]byte, error) {
+		return p.read(ctx, firstOf(p.opts.CredentialsFile, os.Getenv("ALIBABA_CLOUD_CREDENTIALS_FILE")), ".alibabacloud", "credentials")
+	})
+}
+
+// readConfig returns the configuration file's bytes, or nil if there is none, or it
+// is to be left out.
+func (p *profileProvider) readConfig(ctx context.Context) ([]byte, error) {
+	if envTrue("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") && p.opts.ConfigFile == "" {
+		return nil, nil
+	}
+	return p.read(ctx, firstOf(p.opts.ConfigFile, os.Getenv("ALIBABA_CLOUD_CONFIG_FILE")), ".aliyun", "config.json")
 }
 
 // read returns a file's bytes, or nil if it is not there and nobody named it.
@@ -175,58 +193,72 @@ func (p *profileProvider) warnIfReadable(ctx context.Context, path string) {
 	}
 }
 
-// buildProfile finds the profile and turns it into a provider.
-func buildProfile(name string, config, shared []byte, client *http.Client) (Provider, error) {
-	profiles, current, err := parseProfiles(config, shared)
+// chooseProfile returns the profile called name and the others of its file. The
+// shared credentials file is read only if the configuration file does not have the
+// profile. If nobody named one it is what the configuration file says, or else the
+// shared file's "default", as credentials-go has it.
+func chooseProfile(name string, config []byte, readShared func() ([]byte, error)) (profiles map[string]*cliProfile, chosen *cliProfile, err error) {
+	profiles, current, err := parseConfig(config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(profiles) == 0 {
-		return nil, fmt.Errorf("%w: there is no ~/.aliyun/config.json and no ~/.alibabacloud/credentials with a profile", ErrNotConfigured)
+	current = firstOf(name, current, defaultProfile)
+	if found, ok := profiles[current]; ok && (name != "" || !found.isBlank()) {
+		return profiles, found, nil
 	}
-	chosen := name
-	if chosen == "" {
-		chosen = firstOf(current, defaultProfile)
+	shared, err := readShared()
+	if err != nil {
+		return nil, nil, err
 	}
-	found, ok := profiles[chosen]
+	sections, err := parseShared(shared)
+	if err != nil {
+		return nil, nil, err
+	}
+	if found, ok := sections[firstOf(name, defaultProfile)]; ok && (name != "" || !found.isBlank()) {
+		return sections, found, nil
+	}
 	switch {
-	case !ok && name == "":
-		return nil, fmt.Errorf("%w: no profile was named, and there is none called %q", ErrNotConfigured, redact.Line(chosen, 60))
-	case !ok:
-		return nil, fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", redact.Line(chosen, 60))
-	case name == "" && found.isBlank():
-		return nil, fmt.Errorf("%w: the profile %q is empty", ErrNotConfigured, redact.Line(chosen, 60))
+	case name != "" && (config != nil || shared != nil):
+		err = fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", redact.Line(name, 60))
+	case config == nil && shared == nil:
+		err = fmt.Errorf("%w: there is no ~/.aliyun/config.json and no ~/.alibabacloud/credentials", ErrNotConfigured)
+	default:
+		err = fmt.Errorf("%w: no profile was named, and there is none called %q, or it is empty", ErrNotConfigured, redact.Line(current, 60))
 	}
-	b := profileBuilder{profiles: profiles, http: client}
-	return b.build(found)
+	return nil, nil, err
 }
 
-// parseProfiles returns the profiles of both files; the configuration file's win.
-func parseProfiles(config, shared []byte) (profiles map[string]*cliProfile, current string, err error) {
+// parseConfig returns the profiles of a configuration file, and the one that it says
+// is current.
+func parseConfig(config []byte) (profiles map[string]*cliProfile, current string, err error) {
+	if config == nil {
+		return nil, "", nil
+	}
+	var file struct {
+		Current  string        `json:"current"`
+		Profiles []*cliProfile `json:"profiles"`
+	}
+	if json.Unmarshal(config, &file) != nil { // its error could quote the text
+		return nil, "", errors.New("the configuration file is not the JSON of Alibaba Cloud's command line tool")
+	}
 	profiles = map[string]*cliProfile{}
-	if shared != nil {
-		sections, err := ini.Parse(string(shared))
-		if err != nil {
-			return nil, "", fmt.Errorf("the shared credentials file cannot be read: %w", err)
-		}
-		for name, section := range sections {
-			profiles[name] = profileOfSection(name, section)
+	for _, p := range file.Profiles {
+		if p != nil {
+			profiles[p.Name] = p
 		}
 	}
-	if config != nil {
-		var file struct {
-			Current  string        `json:"current"`
-			Profiles []*cliProfile `json:"profiles"`
-		}
-		if json.Unmarshal(config, &file) != nil { // its error could quote the text
-			return nil, "", errors.New("the configuration file is not the JSON of Alibaba Cloud's command line tool")
-		}
-		current = file.Current
-		for _, p := range file.Profiles {
-			if p != nil {
-				profiles[p.Name] = p
-			}
-		}
+	return profiles, file.Current, nil
+}
+
+// parseShared returns the profiles of a shared credentials file.
+func parseShared(shared []byte) (map[string]*cliProfile, error) {
+	sections, err := ini.Parse(string(shared))
+	if err != nil {
+		return nil, fmt.Errorf("the shared credentials file cannot be read: %w", err)
 	}
-	return profiles, current, nil
+	profiles := map[string]*cliProfile{}
+	for name, section := range sections {
+		profiles[name] = profileOfSection(name, section)
+	}
+	return profiles, nil
 }

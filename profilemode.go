@@ -111,8 +111,11 @@ type profileBuilder struct {
 
 // build returns the provider that p describes.
 func (b *profileBuilder) build(p *cliProfile) (Provider, error) {
-	if slices.Contains(b.path, p.Name) || len(b.path) == maxProfileDepth {
-		return nil, fmt.Errorf("the profiles %s name each other in a circle; correct a source_profile", strings.Join(append(b.path, p.Name), " -> "))
+	switch path := redact.Line(strings.Join(append(b.path, p.Name), " -> "), 300); {
+	case slices.Contains(b.path, p.Name):
+		return nil, fmt.Errorf("the profiles %s name each other in a circle; correct a source_profile", path)
+	case len(b.path) == maxProfileDepth:
+		return nil, fmt.Errorf("the profiles %s are more than %d deep; name the source of the keys directly", path, maxProfileDepth)
 	}
 	b.path = append(b.path, p.Name)
 	provider, err := b.ofMode(p)

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -198,6 +199,7 @@ func TestBothFindTheSameCredentials(t *testing.T) {
 				require.Len(t, calls, 2*before)
 				require.Equal(t, calls[0].Action, calls[before].Action)
 				require.Equal(t, calls[0].AccessKeyID, calls[before].AccessKeyID)
+				require.Equal(t, withoutDefaults(calls[0].Parameters), withoutDefaults(calls[before].Parameters))
 				require.True(t, strings.HasPrefix(*want.AccessKeyId, "STS.") && strings.HasPrefix(got.AccessKeyID, "STS."))
 				return
 			}
@@ -210,6 +212,101 @@ func TestBothFindTheSameCredentials(t *testing.T) {
 			require.Equal(t, token, got.SecurityToken.Reveal())
 		})
 	}
+}
+
+// withoutDefaults leaves out the session's name and duration where they are a
+// library's own default.
+func withoutDefaults(parameters map[string]string) map[string]string {
+	kept := maps.Clone(parameters)
+	if strings.HasPrefix(kept["RoleSessionName"], "credentials-go-") || kept["RoleSessionName"] == "otsauth" {
+		delete(kept, "RoleSessionName")
+	}
+	if kept["DurationSeconds"] == "3600" {
+		delete(kept, "DurationSeconds")
+	}
+	return kept
+}
+
+// Of two sources that are set up, both choose the same. Nothing here needs a
+// network, so it is the standard chain itself that is asked.
+func TestBothChooseTheSameOfTwoSources(t *testing.T) {
+	const (
+		shared = "[default]\ntype = access_key\naccess_key_id = shared\naccess_key_secret = secret\n"
+		keys   = `{"name":"p","mode":"AK","access_key_id":"cli","access_key_secret":"secret"}`
+		blank  = `{"name":"p","mode":"AK","access_key_id":"","access_key_secret":""}`
+	)
+	for name, prepare := range map[string]func(t *testing.T, w *world){
+		"the environment and the configuration file": func(t *testing.T, w *world) {
+			t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
+			t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+			w.write(t, ".aliyun/config.json", config(keys))
+		},
+		"the environment and the shared file": func(t *testing.T, w *world) {
+			t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
+			t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+			w.write(t, ".alibabacloud/credentials", shared)
+		},
+		"both files": func(t *testing.T, w *world) {
+			w.write(t, ".aliyun/config.json", config(keys))
+			w.write(t, ".alibabacloud/credentials", shared)
+		},
+		"a blank current profile and the shared file": func(t *testing.T, w *world) {
+			w.write(t, ".aliyun/config.json", config(blank))
+			w.write(t, ".alibabacloud/credentials", shared)
+		},
+		"a current profile that is not there and the shared file": func(t *testing.T, w *world) {
+			w.write(t, ".aliyun/config.json", `{"current":"gone","profiles":[]}`)
+			w.write(t, ".alibabacloud/credentials", shared)
+		},
+		"the configuration file and a broken shared file": func(t *testing.T, w *world) {
+			w.write(t, ".aliyun/config.json", config(keys))
+			w.write(t, ".alibabacloud/credentials", "junk")
+		},
+		"the configuration file that is disabled and the shared file": func(t *testing.T, w *world) {
+			t.Setenv("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true")
+			w.write(t, ".aliyun/config.json", config(keys))
+			w.write(t, ".alibabacloud/credentials", shared)
+		},
+		"a profile that the environment names and only the shared file has": func(t *testing.T, w *world) {
+			t.Setenv("ALIBABA_CLOUD_PROFILE", "q")
+			w.write(t, ".aliyun/config.json", config(keys))
+			w.write(t, ".alibabacloud/credentials", strings.ReplaceAll(shared, "default", "q"))
+		},
+		"the configuration file and a credentials URI": func(t *testing.T, w *world) {
+			w.write(t, ".aliyun/config.json", config(keys))
+			t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", w.socketURI(t))
+		},
+		"the shared file and a credentials URI": func(t *testing.T, w *world) {
+			w.write(t, ".alibabacloud/credentials", shared)
+			t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", w.socketURI(t))
+		},
+		"a blank current profile and a credentials URI": func(t *testing.T, w *world) {
+			w.write(t, ".aliyun/config.json", config(blank))
+			t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", w.socketURI(t))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			t.Setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+			prepare(t, w)
+			theirs, err := credentials.NewCredential(nil)
+			require.NoError(t, err)
+			want, err := theirs.GetCredential()
+			require.NoError(t, err)
+			got, err := otsauth.DefaultChain().Retrieve(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, *want.AccessKeyId, got.AccessKeyID)
+			require.Equal(t, *want.AccessKeySecret, got.AccessKeySecret.Reveal())
+		})
+	}
+}
+
+// socketURI is the credentials URI at the server's socket, where no proxy is needed.
+func (w *world) socketURI(t *testing.T) string {
+	t.Helper()
+	u, err := url.Parse(w.server.Metadata().CredentialsURI())
+	require.NoError(t, err)
+	return w.server.URL() + u.Path
 }
 
 func config(profiles ...string) string {

@@ -222,6 +222,10 @@ type Request struct {
 	Action string
 	// AccessKeyID is the key that the request named.
 	AccessKeyID string
+	// Parameters holds of a request to STS what says which credentials are asked
+	// for, by the API's names: RoleArn, RoleSessionName, DurationSeconds, Policy,
+	// ExternalId and OIDCProviderArn, as far as they were sent.
+	Parameters map[string]string
 	// StatusCode, Code and Message are the answer's; Code and Message are
 	// empty for a 2xx. StatusCode is 0 if the connection was cut.
 	StatusCode    int

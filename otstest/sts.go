@@ -83,7 +83,15 @@ func (t *STS) serve(ctx context.Context, r *http.Request, body []byte) *answer {
 		params[name] = append(params[name], values...)
 	}
 	action := params.Get("Action")
-	seen := Request{Action: "STS." + action, AccessKeyID: params.Get("AccessKeyId"), RequestID: strings.ToUpper(newRequestID())}
+	seen := Request{
+		Action: "STS." + action, AccessKeyID: params.Get("AccessKeyId"), RequestID: strings.ToUpper(newRequestID()),
+		Parameters: map[string]string{},
+	}
+	for _, name := range []string{"RoleArn", "RoleSessionName", "DurationSeconds", "Policy", "ExternalId", "OIDCProviderArn"} {
+		if params.Has(name) {
+			seen.Parameters[name] = params.Get(name)
+		}
+	}
 	defer func() { t.server.record(seen, true) }()
 
 	fault := t.server.nextFault(true, action)
