@@ -77,8 +77,16 @@ func (c *OTSClient) BatchGetRow(ctx context.Context, req *BatchGetRowRequest) (*
 	}
 	b.send = func(pending []int) (ResponseMeta, []rowAnswer, error) {
 		var answer otspb.BatchGetRowResponse
-		meta, err := c.do(ctx, b.action, getTables(message, pending), &answer)
-		return meta, readAnswers(&answer), err
+		part := getTables(message, pending)
+		meta, err := c.do(ctx, b.action, part, &answer)
+		if err != nil {
+			return meta, nil, err
+		}
+		all, err := readAnswers(part, &answer)
+		if err != nil {
+			return meta, nil, meta.broken(b.action, err)
+		}
+		return meta, all, nil
 	}
 	meta, flat, err := b.run(ctx)
 	if err != nil {
@@ -180,7 +188,14 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 		message, order := writeTables(writes, pending)
 		var answer otspb.BatchWriteRowResponse
 		meta, err := c.do(ctx, b.action, message, &answer)
-		return meta, writeAnswers(&answer, order), err
+		if err != nil {
+			return meta, nil, err
+		}
+		all, err := writeAnswers(message, &answer, order)
+		if err != nil {
+			return meta, nil, meta.broken(b.action, err)
+		}
+		return meta, all, nil
 	}
 	meta, results, err := b.run(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
 	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
@@ -213,9 +214,9 @@ func TestABatchAnswerWithoutAllRowsIsAnError(t *testing.T) {
 		return http.StatusOK, &otspb.BatchWriteRowResponse{}
 	}).client(t, client.Options{})
 	_, err := c.BatchWriteRow(t.Context(), writes())
-	require.ErrorContains(t, err, "it has 0 rows, not 5")
+	require.ErrorContains(t, err, `it has 0 rows of the table "one", not 3`)
 	_, err = c.BatchGetRow(t.Context(), &client.BatchGetRowRequest{Tables: []client.BatchGetTable{{Table: "one", PrimaryKeys: []client.PrimaryKey{idKey("a")}}}})
-	require.ErrorContains(t, err, "it has 0 rows, not 1")
+	require.ErrorContains(t, err, `it has 0 rows of the table "one", not 1`)
 }
 
 func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
@@ -235,4 +236,52 @@ func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
 		require.ErrorIs(t, answer.Results[1].Err, client.CodeNoPermissionAccess)
 		require.NoError(t, answer.Results[0].Err)
 	})
+}
+
+func TestABatchAnswerIsMatchedByTable(t *testing.T) {
+	row := func(id string) *otspb.RowInBatchGetRowResponse {
+		return &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Row: onWire(id)}
+	}
+	table := func(name string, rows ...*otspb.RowInBatchGetRowResponse) *otspb.TableInBatchGetRowResponse {
+		return &otspb.TableInBatchGetRowResponse{TableName: proto.String(name), Rows: rows}
+	}
+	request := &client.BatchGetRowRequest{Tables: []client.BatchGetTable{
+		{Table: "one", PrimaryKeys: []client.PrimaryKey{idKey("a"), idKey("b")}}, {Table: "two", PrimaryKeys: []client.PrimaryKey{idKey("c"), idKey("d")}},
+	}}
+	for name, c := range map[string]struct {
+		answer []*otspb.TableInBatchGetRowResponse
+		want   string
+	}{
+		"tables in another order":     {[]*otspb.TableInBatchGetRowResponse{table("two", row("c"), row("d")), table("one", row("a"), row("b"))}, ""},
+		"a row in another table":      {[]*otspb.TableInBatchGetRowResponse{table("one", row("a")), table("two", row("b"), row("c"), row("d"))}, `1 rows of the table "one", not 2`},
+		"a table that was not wanted": {[]*otspb.TableInBatchGetRowResponse{table("one", row("a"), row("b")), table("three", row("c"), row("d"))}, `0 rows of the table "two", not 2`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cl := stub(func(string, []byte) (int, proto.Message) {
+				return http.StatusOK, &otspb.BatchGetRowResponse{Tables: c.answer}
+			}).client(t, client.Options{})
+			got, err := cl.BatchGetRow(t.Context(), request)
+			if c.want != "" {
+				require.ErrorContains(t, err, c.want)
+				return
+			}
+			require.NoError(t, err)
+			for i, ids := range [][]string{{"a", "b"}, {"c", "d"}} {
+				for j, id := range ids {
+					text, err := got.Results[i][j].Row.Text("id")
+					require.NoError(t, err)
+					require.Equal(t, id, text)
+				}
+			}
+		})
+	}
+}
+
+func TestABatchWithARowThatIsNilIsAnError(t *testing.T) {
+	c := stub(nil).client(t, client.Options{})
+	for _, row := range []client.Write{nil, (*client.PutRowRequest)(nil), (*client.UpdateRowRequest)(nil), (*client.DeleteRowRequest)(nil)} {
+		_, err := c.BatchWriteRow(t.Context(), &client.BatchWriteRowRequest{Rows: []client.Write{row}})
+		var ce *otsauth.ConfigError
+		require.ErrorAs(t, err, &ce)
+	}
 }

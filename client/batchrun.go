@@ -9,6 +9,7 @@ import (
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // A batch is one call of a batch action with the repetition of its rows.
@@ -59,9 +60,6 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 	}
 	for round := 1; ; round++ {
 		meta, answers, err := b.send(pending)
-		if err == nil && len(answers) != len(pending) {
-			err = meta.broken(b.action, fmt.Errorf("it has %d rows, not %d", len(answers), len(pending)))
-		}
 		if err != nil {
 			if round == 1 {
 				return ResponseMeta{}, nil, err
@@ -123,7 +121,7 @@ func (b *batch) result(meta ResponseMeta, answer *rowAnswer) BatchResult {
 	result := BatchResult{Consumed: capacityOf(answer.consumed.GetCapacityUnit())}
 	if !answer.ok {
 		e := &Error{
-			Action: b.action, Code: Code(answer.err.GetCode()), Message: answer.err.GetMessage(),
+			Action: b.action, Code: Code(redact.Line(answer.err.GetCode(), 60)), Message: redact.Message(answer.err.GetMessage()),
 			RequestID: meta.RequestID, StatusCode: statusOfRow, Attempts: meta.Attempts,
 		}
 		e.Hint = hint(e.Code, e.Message)
@@ -153,32 +151,56 @@ func ended(ctx context.Context, err error) error {
 	return &last
 }
 
-// readAnswers returns the answers in the request's order, which is the
-// answer's.
-func readAnswers(answer *otspb.BatchGetRowResponse) []rowAnswer {
-	var all []rowAnswer
-	for _, table := range answer.GetTables() {
-		for _, row := range table.GetRows() {
-			all = append(all, rowAnswer{row.GetIsOk(), row.GetError(), row.GetConsumed(), row.GetRow(), row.GetNextToken()})
-		}
+// A tableOf is one table's part of a batch or of its answer.
+type tableOf[Row any] interface {
+	GetTableName() string
+	GetRows() []Row
+}
+
+// byTable returns the rows of an answer in the order of the tables that were asked
+// for, of which each has so many rows: no answer may end up as another row's.
+func byTable[Row any, T tableOf[Row]](answer []T, asked []string, rows func(i int) int) ([]Row, error) {
+	answered := make(map[string][]Row, len(answer))
+	for _, table := range answer {
+		answered[table.GetTableName()] = append(answered[table.GetTableName()], table.GetRows()...)
 	}
-	return all
+	var all []Row
+	for i, name := range asked {
+		if got := len(answered[name]); got != rows(i) {
+			return nil, fmt.Errorf("it has %d rows of the table %q, not %d", got, name, rows(i))
+		}
+		all = append(all, answered[name]...)
+	}
+	return all, nil
+}
+
+// readAnswers returns the answers in the request's order.
+func readAnswers(request *otspb.BatchGetRowRequest, answer *otspb.BatchGetRowResponse) ([]rowAnswer, error) {
+	asked := request.GetTables()
+	rows, err := byTable(answer.GetTables(), names(asked), func(i int) int { return len(asked[i].GetPrimaryKey()) })
+	all := make([]rowAnswer, len(rows))
+	for i, row := range rows {
+		all[i] = rowAnswer{row.GetIsOk(), row.GetError(), row.GetConsumed(), row.GetRow(), row.GetNextToken()}
+	}
+	return all, err
 }
 
 // writeAnswers returns the answers in their places; order is the request's.
-func writeAnswers(answer *otspb.BatchWriteRowResponse, order []int) []rowAnswer {
-	var all []rowAnswer
-	for _, table := range answer.GetTables() {
-		for _, row := range table.GetRows() {
-			all = append(all, rowAnswer{ok: row.GetIsOk(), err: row.GetError(), consumed: row.GetConsumed(), row: row.GetRow()})
-		}
+func writeAnswers(request *otspb.BatchWriteRowRequest, answer *otspb.BatchWriteRowResponse, order []int) ([]rowAnswer, error) {
+	asked := request.GetTables()
+	rows, err := byTable(answer.GetTables(), names(asked), func(i int) int { return len(asked[i].GetRows()) })
+	all := make([]rowAnswer, len(rows))
+	for i, row := range rows {
+		all[order[i]] = rowAnswer{ok: row.GetIsOk(), err: row.GetError(), consumed: row.GetConsumed(), row: row.GetRow()}
 	}
-	if len(all) != len(order) {
-		return all // whose number says that it is broken
+	return all, err
+}
+
+// names returns the tables' names.
+func names[T interface{ GetTableName() string }](tables []T) []string {
+	all := make([]string, len(tables))
+	for i, table := range tables {
+		all[i] = table.GetTableName()
 	}
-	placed := make([]rowAnswer, len(all))
-	for i, place := range order {
-		placed[place] = all[i]
-	}
-	return placed
+	return all
 }

@@ -102,7 +102,7 @@ func (o *Options) withDefaults() (Options, error) {
 		}
 	}
 	if filled.TLSMaxVersion != 0 && filled.TLSMaxVersion < filled.TLSMinVersion {
-		return filled, &otsauth.ConfigError{Field: "TLSMaxVersion", Problem: "is lower than TLSMinVersion"}
+		return filled, &otsauth.ConfigError{Field: "TLSMaxVersion", Problem: "is lower than TLSMinVersion, which is TLS 1.2 if it is not set"}
 	}
 	if filled.UserAgent == "" {
 		filled.UserAgent = defaultUserAgent

@@ -109,20 +109,31 @@ func (t text) decodeRange(answer *otspb.GetRangeResponse) (*GetRangeResponse, er
 //	}
 //
 // An error, which is one of GetRange's, is the last thing it yields; when ctx
-// ends, it is the context's, even if rows of a page are left. Each loop over the sequence reads the range anew; req must not change meanwhile.
+// ends, it is the context's, even if rows of a page are left. A row that is larger
+// than a page is put together. Each loop over the sequence reads the range anew; req
+// must not change meanwhile.
 func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		if req == nil {
 			yield(nil, errNilRequest())
 			return
 		}
+		var part *Row // the beginning of a row that the next page goes on with
 		for page := *req; ; {
 			answer, err := c.GetRange(ctx, &page)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for _, row := range answer.Rows {
+			rows := joined(part, answer.Rows)
+			if part = nil; len(answer.NextToken) > 0 && len(rows) > 0 {
+				if answer.Next == nil {
+					yield(nil, answer.broken("GetRange", errors.New("a row is not complete, and there is no next page")))
+					return
+				}
+				part, rows = rows[len(rows)-1], rows[:len(rows)-1]
+			}
+			for _, row := range rows {
 				if err := ctx.Err(); err != nil {
 					yield(nil, &Error{Action: "GetRange", RequestID: answer.RequestID, Attempts: answer.Attempts, Err: err})
 					return
@@ -132,7 +143,7 @@ func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*R
 				}
 			}
 			if page.Limit > 0 {
-				if page.Limit -= len(answer.Rows); page.Limit <= 0 {
+				if page.Limit -= len(rows); page.Limit <= 0 {
 					return
 				}
 			}
@@ -181,4 +192,16 @@ func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
 		message.Limit = proto.Int32(int32(r.Limit))
 	}
 	return message, nil
+}
+
+// joined returns rows, the first of which begins with part if that is set.
+func joined(part *Row, rows []*Row) []*Row {
+	switch {
+	case part == nil:
+		return rows
+	case len(rows) > 0 && slices.Equal(rows[0].PrimaryKey, part.PrimaryKey):
+		whole := &Row{PrimaryKey: part.PrimaryKey, Columns: slices.Concat(part.Columns, rows[0].Columns)}
+		return append([]*Row{whole}, rows[1:]...)
+	}
+	return append([]*Row{part}, rows...)
 }

@@ -244,3 +244,61 @@ func TestRowsGettersReportAbsenceAndKind(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "a", id, "also a primary key column")
 }
+
+func TestRowsPutsARowTogetherThatIsLargerThanAPage(t *testing.T) {
+	answers := []*otspb.GetRangeResponse{
+		{Rows: rowsOnWire("a", 1, "b", 1), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b2")},
+		{Rows: rowsOnWire("b", 2), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b3")},
+		{Rows: rowsOnWire("b", 3, "c", 1), NextStartPrimaryKey: onWire("d")},
+		{Rows: rowsOnWire("d", 1)},
+	}
+	serve := func(t *testing.T, answers []*otspb.GetRangeResponse) *client.OTSClient {
+		var tokens []string
+		return stub(func(_ string, body []byte) (int, proto.Message) {
+			var request otspb.GetRangeRequest
+			require.NoError(t, proto.Unmarshal(body, &request))
+			tokens = append(tokens, string(request.GetToken()))
+			require.Equal(t, []string{"", "b2", "b3", ""}[:len(tokens)], tokens)
+			answer := answers[len(tokens)-1]
+			answer.Consumed = &otspb.ConsumedCapacity{CapacityUnit: &otspb.CapacityUnit{}}
+			answer.DataBlockType, answer.CompressType = otspb.DataBlockType_DBT_PLAIN_BUFFER.Enum(), otspb.CompressType_CPT_NONE.Enum()
+			return http.StatusOK, answer
+		}).client(t, client.Options{})
+	}
+	one := []*otspb.GetRangeResponse{
+		{Rows: rowsOnWire("b", 1), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b2")},
+		{Rows: rowsOnWire("b", 2), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b3")},
+		{Rows: rowsOnWire("b", 3), NextStartPrimaryKey: onWire("c")},
+	}
+	for limit, c := range map[int]struct {
+		answers []*otspb.GetRangeResponse
+		want    map[string]int
+	}{0: {answers, map[string]int{"a": 1, "b": 3, "c": 1, "d": 1}}, 1: {one, map[string]int{"b": 3}}} {
+		request := allRows()
+		request.Limit = limit
+		got := map[string]int{}
+		for row, err := range serve(t, c.answers).Rows(t.Context(), request) {
+			require.NoError(t, err)
+			id, err := row.Text("id")
+			require.NoError(t, err)
+			require.NotContains(t, got, id, "a row comes once")
+			got[id] = len(row.Columns)
+		}
+		require.Equal(t, c.want, got)
+	}
+	for _, err := range serve(t, []*otspb.GetRangeResponse{{Rows: rowsOnWire("a", 1), NextToken: []byte("a2")}}).Rows(t.Context(), allRows()) {
+		require.ErrorContains(t, err, "a row is not complete")
+	}
+}
+
+// rowsOnWire returns rows of one column each, by name and value.
+func rowsOnWire(namesAndValues ...any) []byte {
+	var rows []*pb.Row
+	for i := 0; i < len(namesAndValues); i += 2 {
+		rows = append(rows, &pb.Row{
+			PrimaryKey: []pb.Cell{{Name: "id", Value: pb.StringValue(namesAndValues[i].(string))}},
+			Columns:    []pb.Cell{{Name: "n", Value: pb.IntValue(int64(namesAndValues[i+1].(int))), HasTimestamp: true, Timestamp: 1000}},
+		})
+	}
+	return pb.Append(nil, rows...)
+}
