@@ -31,8 +31,13 @@ func benchmarkEncodePutRow(b *testing.B) {
 	}
 }
 
-// BenchmarkDecodeRows decodes 1,000 rows of 10 columns and checks their sums.
+// BenchmarkDecodeRows decodes 1,000 rows of 10 columns and checks their sums. The
+// module interop has the same benchmark with the official Go SDK.
 func BenchmarkDecodeRows(b *testing.B) {
+	b.Run("impl=otsauth", benchmarkDecodeRows)
+}
+
+func benchmarkDecodeRows(b *testing.B) {
 	rows := make([]*pb.Row, 1000)
 	for i := range rows {
 		rows[i] = &pb.Row{PrimaryKey: []pb.Cell{{Name: "pk1", Value: pb.StringValue("iampk")}, {Name: "pk2", Value: pb.IntValue(int64(i))}}}

@@ -1,9 +1,6 @@
 package plainbuffer
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // header begins every buffer.
 const header = 0x75
@@ -38,9 +35,12 @@ type Row struct {
 	Extension  string // of stream records, as it is on the wire
 }
 
-// Append appends a buffer of rows to dst: a header, then each row.
+// Append appends a buffer of rows to dst: a header, then each row. A nil dst is
+// allocated in the right size; others grow if they must.
 func Append(dst []byte, rows ...*Row) []byte {
-	dst = slices.Grow(dst, Size(rows...))
+	if dst == nil {
+		dst = make([]byte, 0, Size(rows...))
+	}
 	dst = binary.LittleEndian.AppendUint32(dst, header)
 	for _, r := range rows {
 		dst = AppendRow(dst, r)

@@ -1,0 +1,1 @@
+// A function without a body, as go:linkname needs it, is allowed beside this file.
