@@ -3,6 +3,7 @@ package otstest
 import (
 	"net/http"
 	"regexp"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,6 +37,9 @@ func (s *Server) listTable(*otspb.ListTableRequest) (proto.Message, *refusal) {
 func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *refusal) {
 	meta, options := req.GetTableMeta(), req.GetTableOptions()
 	if refused := checkMeta(meta); refused != nil {
+		return nil, refused
+	}
+	if refused := checkIndexes(meta, req.GetIndexMetas()); refused != nil {
 		return nil, refused
 	}
 	if refused := checkOptions(options); refused != nil {
@@ -100,6 +104,37 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 			return invalid("Duplicated attribute column name with primary key column: %s.", name)
 		}
 		seen[name] = true
+	}
+	return nil
+}
+
+// checkIndexes refuses secondary indexes that cannot be. What the service answers is
+// assumed: an index is named as a table, and is over the table's own columns.
+func checkIndexes(meta *otspb.TableMeta, indexes []*otspb.IndexMeta) *refusal {
+	columns := map[string]bool{}
+	for _, column := range meta.GetPrimaryKey() {
+		columns[column.GetName()] = true
+	}
+	for _, column := range meta.GetDefinedColumn() {
+		columns[column.GetName()] = true
+	}
+	seen := map[string]bool{meta.GetTableName(): true}
+	for _, index := range indexes {
+		name := index.GetName()
+		switch {
+		case !validName(name):
+			return invalid("Invalid table name: '%s'.", name)
+		case seen[name]:
+			return invalid("Duplicated index name: '%s'.", name)
+		case len(index.GetPrimaryKey()) == 0:
+			return invalid("The index '%s' has no primary key column.", name)
+		}
+		seen[name] = true
+		for _, column := range slices.Concat(index.GetPrimaryKey(), index.GetDefinedColumn()) {
+			if !columns[column] {
+				return invalid("The column '%s' of the index '%s' is neither a primary key column nor a defined column.", column, name)
+			}
+		}
 	}
 	return nil
 }

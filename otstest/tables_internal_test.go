@@ -82,3 +82,36 @@ func TestCreateTableRefusesWhatCannotBe(t *testing.T) {
 		})
 	}
 }
+
+func TestIndexesThatCannotBeAreRefused(t *testing.T) {
+	meta := &otspb.TableMeta{
+		TableName:     proto.String("t"),
+		PrimaryKey:    []*otspb.PrimaryKeySchema{{Name: proto.String("pk"), Type: otspb.PrimaryKeyType_STRING.Enum()}},
+		DefinedColumn: []*otspb.DefinedColumnSchema{{Name: proto.String("d"), Type: otspb.DefinedColumnType_DCT_STRING.Enum()}},
+	}
+	index := func(name string, key ...string) *otspb.IndexMeta {
+		return &otspb.IndexMeta{Name: proto.String(name), PrimaryKey: key}
+	}
+	for name, c := range map[string]struct {
+		indexes []*otspb.IndexMeta
+		want    string // "": accepted
+	}{
+		"none":                    {nil, ""},
+		"over a defined column":   {[]*otspb.IndexMeta{index("i", "d"), index("j", "d", "pk")}, ""},
+		"with a bad name":         {[]*otspb.IndexMeta{index("bad name!", "d")}, "Invalid table name: 'bad name!'."},
+		"twice":                   {[]*otspb.IndexMeta{index("i", "d"), index("i", "d")}, "Duplicated index name: 'i'."},
+		"named as the table":      {[]*otspb.IndexMeta{index("t", "d")}, "Duplicated index name: 't'."},
+		"without columns":         {[]*otspb.IndexMeta{index("i")}, "The index 'i' has no primary key column."},
+		"over an unknown column":  {[]*otspb.IndexMeta{index("i", "nosuch")}, "The column 'nosuch' of the index 'i' is neither a primary key column nor a defined column."},
+		"keeping unknown columns": {[]*otspb.IndexMeta{{Name: proto.String("i"), PrimaryKey: []string{"d"}, DefinedColumn: []string{"x"}}}, "The column 'x' of the index 'i' is neither a primary key column nor a defined column."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused := checkIndexes(meta, c.indexes)
+			if c.want == "" {
+				require.Nil(t, refused)
+				return
+			}
+			require.Equal(t, c.want, refused.Message)
+		})
+	}
+}

@@ -41,9 +41,11 @@ func FuzzMessage(f *testing.F) {
 		if utf8.ValidString(message) && !utf8.ValidString(got) {
 			t.Errorf("a valid text became %q", got)
 		}
-		shown := redact.Mask + "string-to-sign left out..."
-		if len(secret) > 3 && utf8.ValidString(secret) && !strings.ContainsAny(secret, "\r\n\t") &&
-			!strings.Contains(shown, secret) && !strings.Contains(secret, "redacted") && strings.Contains(got, secret) {
+		// What a secret consists of; other characters may be changed, or come from what
+		// is put in the place of something.
+		usual := strings.Trim(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_") == ""
+		shown := redact.Mask + "string-to-sign left out"
+		if len(secret) > 3 && usual && !strings.Contains(shown, secret) && strings.Contains(got, secret) {
 			t.Errorf("the secret is in %q", got)
 		}
 	})
