@@ -54,11 +54,10 @@ func (t text) appendKey(cells []pb.Cell, key PrimaryKey) ([]pb.Cell, error) {
 		return cells, &otsauth.ConfigError{Field: "primary key", Problem: "is empty; give all primary key columns of the table"}
 	}
 	for i := range key {
-		cell, err := t.cell(key[i].Name, key[i].Value)
-		if err != nil {
+		cells = append(cells, pb.Cell{})
+		if err := t.setCell(&cells[len(cells)-1], key[i].Name, key[i].Value); err != nil {
 			return cells, err
 		}
-		cells = append(cells, cell)
 	}
 	return cells, nil
 }
@@ -67,39 +66,44 @@ func (t text) appendKey(cells []pb.Cell, key PrimaryKey) ([]pb.Cell, error) {
 func (t text) appendColumns(cells []pb.Cell, columns []Column) ([]pb.Cell, error) {
 	for i := range columns {
 		c := &columns[i]
-		cell, err := t.cell(c.Name, c.Value)
-		if err != nil {
+		cells = append(cells, pb.Cell{})
+		cell := &cells[len(cells)-1]
+		if err := t.setCell(cell, c.Name, c.Value); err != nil {
 			return cells, err
 		}
 		if !c.Timestamp.IsZero() {
 			cell.HasTimestamp, cell.Timestamp = true, c.Timestamp.UnixMilli()
 		}
-		cells = append(cells, cell)
 	}
 	return cells, nil
 }
 
-// cell checks a column's name and value, and refuses what would be sent as
-// something else than it says.
-func (t text) cell(name string, v Value) (pb.Cell, error) {
-	sent, err := t.column(name)
-	if err != nil {
-		return pb.Cell{}, err
+// cell is setCell for a cell of its own.
+func (t text) cell(name string, v Value) (cell pb.Cell, err error) {
+	err = t.setCell(&cell, name, v)
+	return cell, err
+}
+
+// setCell checks a column's name and value, and sets them in an empty cell. It
+// refuses what would be sent as something else than it says.
+func (t text) setCell(cell *pb.Cell, name string, v Value) (err error) {
+	if cell.Name, err = t.column(name); err != nil {
+		return err
 	}
-	cell := pb.Cell{Name: sent, Value: v.v}
+	cell.Value = v.v
 	switch v.Kind() {
 	case KindNone:
-		return pb.Cell{}, &otsauth.ConfigError{Field: "column " + name, Problem: "has no value; use client.Int, client.String and so on"}
+		return &otsauth.ConfigError{Field: "column " + name, Problem: "has no value; use client.Int, client.String and so on"}
 	case KindString:
 		content, problem := t.out(v.v.Text())
 		if problem != "" {
-			return pb.Cell{}, &otsauth.ConfigError{Field: "column " + name, Problem: "has a string that " + problem + "; use client.Bytes"}
+			return &otsauth.ConfigError{Field: "column " + name, Problem: "has a string that " + problem + "; use client.Bytes"}
 		}
 		if t.encoding != nil {
 			cell.Value = pb.StringValue(content)
 		}
 	}
-	return cell, nil
+	return nil
 }
 
 // table checks a table's name and returns it as it is sent. The service has

@@ -261,6 +261,10 @@ func appendLower(dst []byte, name string) []byte {
 		return append(dst, "x-ots-signdate"...)
 	case headerSignRegion:
 		return append(dst, "x-ots-signregion"...)
+	case headerRequestID:
+		return append(dst, "x-ots-requestid"...)
+	case headerContentType:
+		return append(dst, "x-ots-contenttype"...)
 	}
 	n := len(dst)
 	dst = append(dst, name...)

@@ -66,7 +66,7 @@ func (s *Signer) VerifyResponse(c otsauth.Credentials, resp *http.Response, body
 	if check, problem := s.verify(c, resp, body); problem != "" {
 		return &ResponseError{
 			Action:    strings.TrimPrefix(resp.Request.URL.Path, "/"),
-			RequestID: resp.Header.Get(headerRequestID),
+			RequestID: first(resp.Header[headerRequestID]),
 			Check:     check,
 			Problem:   problem,
 		}
@@ -79,12 +79,12 @@ func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte)
 	success := resp.StatusCode >= 200 && resp.StatusCode < 300
 	if success {
 		for _, name := range []string{headerContentMD5, headerRequestID, headerDate, headerContentType} {
-			if resp.Header.Get(name) == "" {
+			if first(resp.Header[name]) == "" {
 				return CheckHeader, strings.ToLower(name) + " is missing"
 			}
 		}
 	}
-	if want := resp.Header.Get(headerContentMD5); want != "" {
+	if want := first(resp.Header[headerContentMD5]); want != "" {
 		sum := md5.Sum(body)
 		var got [base64MD5]byte
 		base64.StdEncoding.Encode(got[:], sum[:])
@@ -93,13 +93,13 @@ func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte)
 		}
 	}
 	if !success {
-		if resp.Header.Get(headerAuthorization) == "" ||
+		if first(resp.Header[headerAuthorization]) == "" ||
 			resp.StatusCode == http.StatusForbidden && bytes.Contains(body, []byte("OTSAuthFailed")) {
 			return "", ""
 		}
 		return s.checkAuthorization(c, resp)
 	}
-	served, err := time.Parse(time.RFC3339, resp.Header.Get(headerDate))
+	served, err := time.Parse(time.RFC3339, first(resp.Header[headerDate]))
 	if err != nil {
 		return CheckDate, "x-ots-date is not a date"
 	}
@@ -117,7 +117,7 @@ func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte)
 
 // checkAuthorization looks for "OTS AccessKeyID:signature".
 func (s *Signer) checkAuthorization(c otsauth.Credentials, resp *http.Response) (Check, string) {
-	authorization := resp.Header.Get(headerAuthorization)
+	authorization := first(resp.Header[headerAuthorization])
 	rest, isOTS := strings.CutPrefix(authorization, "OTS ")
 	id, signature, found := strings.Cut(rest, ":")
 	switch {
@@ -140,7 +140,7 @@ func (s *Signer) checkAuthorization(c otsauth.Credentials, resp *http.Response) 
 func (s *Signer) responseSignature(c otsauth.Credentials, resp *http.Response) string {
 	keys := s.keys.of(&c)
 	pool := &keys.v2
-	if date := resp.Request.Header.Get(headerSignDate); date != "" {
+	if date := first(resp.Request.Header[headerSignDate]); date != "" {
 		pool = &keys.signed(date, s.region).response
 	}
 	work := pool.get()
