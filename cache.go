@@ -398,9 +398,8 @@ func (c *Cache) failLocked(err error, now time.Time) {
 		s = nil
 		c.current.Store(nil)
 	}
-	remaining := time.Duration(0)
 	if s.valid(now) && !s.refused {
-		remaining = time.Duration(s.expires - now.UnixNano())
+		remaining := time.Duration(s.expires - now.UnixNano())
 		c.retryAt = now.Add(backoff(c.failures, remaining, jitter()))
 	} else {
 		c.urgent++
@@ -469,13 +468,8 @@ func (c *Cache) report(ctx context.Context, e RefreshEvent) {
 
 // checkFetched refuses a set that would be rejected, or fetched again at once.
 func checkFetched(creds Credentials, now time.Time) error {
-	err := creds.Validate()
-	switch {
-	case err != nil || creds.Expires.IsZero():
-	case !now.Before(creds.Expires):
-		err = fmt.Errorf("%w: the source handed out a set that had expired %s before; check this machine's clock",
-			ErrExpired, now.Sub(creds.Expires).Round(time.Second))
-	case creds.Expires.Sub(now) > maxLifetime:
+	err := checkFresh(creds, now)
+	if err == nil && creds.Expires.Sub(now) > maxLifetime {
 		err = &ConfigError{Field: "Expires", Problem: fmt.Sprintf(
 			"lies %s ahead, longer than any token lives; check the source and this machine's clock",
 			creds.Expires.Sub(now).Round(time.Hour))}

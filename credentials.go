@@ -74,6 +74,18 @@ func (c Credentials) Validate() error {
 	return nil
 }
 
+// checkFresh is Validate for credentials that a source has handed out at now.
+func checkFresh(c Credentials, now time.Time) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if !c.Expires.IsZero() && !now.Before(c.Expires) {
+		return fmt.Errorf("%w: the source handed out a set that had expired %s before; check this machine's clock",
+			ErrExpired, now.Sub(c.Expires).Round(time.Second))
+	}
+	return nil
+}
+
 // unusable names the character r if it cannot be part of a key, else returns "".
 func unusable(r rune) string {
 	switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -27,7 +28,7 @@ type TokenSource func(ctx context.Context) (Secret, error)
 // Kubernetes rotates it. White space around the token is cut off.
 func FileToken(path string) TokenSource {
 	return func(context.Context) (Secret, error) {
-		data, err := readFile(path, maxOIDCToken+1024)
+		data, _, err := readFile(path, maxOIDCToken+1024)
 		if err != nil {
 			return Secret{}, fmt.Errorf("OIDC token file: %w", err)
 		}
@@ -35,26 +36,26 @@ func FileToken(path string) TokenSource {
 	}
 }
 
-// readFile reads a file of at most limit bytes. A pipe or a device could keep its
+// readFile reads a file of at most limit bytes, and returns its mode. A pipe or a device could keep its
 // reader waiting for ever, whatever the context says, and is refused.
-func readFile(path string, limit int) ([]byte, error) {
+func readFile(path string, limit int) ([]byte, fs.FileMode, error) {
 	info, err := os.Stat(path) //nolint:gosec // the path is the user's
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, 0, fmt.Errorf("%s is not a regular file", path)
 	}
 	f, err := os.Open(path) //nolint:gosec // the path is the user's
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(data) > limit {
 		err = fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
-	return data, err
+	return data, info.Mode(), err
 }
 
 // OIDCOptions are the options of [AssumeRoleWithOIDC]; the fields are those of

@@ -168,7 +168,7 @@ func parseProcessOutput(output []byte, now time.Time) (Credentials, error) {
 	} else if !creds.SecurityToken.IsZero() {
 		creds.Expires = now.Add(unknownLifetime)
 	}
-	return creds, checkFresh(creds)
+	return creds, checkFresh(creds, now)
 }
 
 // firstOf returns the first text that is not empty.

@@ -166,21 +166,20 @@ func (p *profileProvider) read(ctx context.Context, path string, home ...string)
 		}
 		path = filepath.Join(append([]string{dir}, home...)...)
 	}
-	data, err := readFile(path, maxProfileFile)
+	data, mode, err := readFile(path, maxProfileFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
-	p.warnIfReadable(ctx, path)
+	p.warnIfReadable(ctx, path, mode)
 	return data, nil
 }
 
 // warnIfReadable says once that others can read a file with keys.
-func (p *profileProvider) warnIfReadable(ctx context.Context, path string) {
-	info, err := os.Stat(path) //nolint:gosec // the path is the user's
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+func (p *profileProvider) warnIfReadable(ctx context.Context, path string, mode fs.FileMode) {
+	if runtime.GOOS == "windows" || mode.Perm()&0o077 == 0 {
 		return
 	}
 	p.mu.Lock()
@@ -189,7 +188,7 @@ func (p *profileProvider) warnIfReadable(ctx context.Context, path string) {
 	p.mu.Unlock()
 	if !warned {
 		p.opts.Logger.WarnContext(ctx, "otsauth: a file with keys can be read by other users; make its mode 0600",
-			"file", path, "mode", info.Mode().Perm().String())
+			"file", path, "mode", mode.Perm().String())
 	}
 }
 
@@ -218,10 +217,10 @@ func chooseProfile(name string, config []byte, readShared func() ([]byte, error)
 		return sections, found, nil
 	}
 	switch {
-	case name != "" && (config != nil || shared != nil):
-		err = fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", redact.Line(name, 60))
 	case config == nil && shared == nil:
 		err = fmt.Errorf("%w: there is no ~/.aliyun/config.json and no ~/.alibabacloud/credentials", ErrNotConfigured)
+	case name != "":
+		err = fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", redact.Line(name, 60))
 	default:
 		err = fmt.Errorf("%w: no profile was named, and there is none called %q, or it is empty", ErrNotConfigured, redact.Line(current, 60))
 	}

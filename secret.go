@@ -8,9 +8,6 @@ import (
 	"github.com/otsauth/otsauth/internal/redact"
 )
 
-// redacted is what every printing path shows instead of a secret.
-const redacted = redact.Mask
-
 // A Secret is an immutable secret string that cannot be printed by accident:
 // fmt, log/slog, encoding/json, encoding/xml, encoding/gob and anything else
 // that walks a value by reflection see a redaction or a function pointer, also
@@ -52,17 +49,17 @@ func (s Secret) Equal(t Secret) bool {
 }
 
 // String returns a redaction.
-func (Secret) String() string { return redacted }
+func (Secret) String() string { return redact.Mask }
 
 // GoString returns a redaction.
-func (Secret) GoString() string { return redacted }
+func (Secret) GoString() string { return redact.Mask }
 
 // Format writes a redaction for every verb and flag.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redact.Mask)) }
 
 // LogValue returns a redaction.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (Secret) LogValue() slog.Value { return slog.StringValue(redact.Mask) }
 
 // MarshalText returns a redaction; it never fails. There is no UnmarshalText:
 // text that was redacted once cannot become a secret again.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Secret) MarshalText() ([]byte, error) { return []byte(redact.Mask), nil }

@@ -138,18 +138,7 @@ func (a *credentialsAnswer) credentials() (Credentials, error) {
 	creds := Credentials{
 		AccessKeyID: a.AccessKeyID, AccessKeySecret: NewSecret(a.AccessKeySecret), SecurityToken: NewSecret(a.SecurityToken), Expires: expires,
 	}
-	return creds, checkFresh(creds)
-}
-
-// checkFresh is Validate for credentials that were just handed out.
-func checkFresh(c Credentials) error {
-	if err := c.Validate(); err != nil {
-		return err
-	}
-	if c.ExpiresWithin(0) {
-		return fmt.Errorf("%w at %s; check this machine's clock", ErrExpired, c.Expires.UTC().Format(time.RFC3339))
-	}
-	return nil
+	return creds, checkFresh(creds, time.Now())
 }
 
 // send does req and returns the status and the bounded body. Its errors name

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,8 +113,8 @@ func (o *outcome) rejected() bool {
 // attempt signs and sends the request once.
 func (k *call) attempt(ctx context.Context) *outcome {
 	o := &outcome{}
-	if !k.client.enter(ctx) {
-		o.err = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, cmp.Or(ctx.Err(), error(closedError{}))))
+	if err := k.client.enter(ctx); err != nil {
+		o.err = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, err))
 		return o
 	}
 	defer k.client.leave()

@@ -73,24 +73,24 @@ func isNetworkError(err error) bool {
 }
 
 // enter waits for a connection to be free, before the request is signed: one that
-// was signed and then waits can outlive its token. It reports false if ctx ended or
-// the client was closed.
-func (c *OTSClient) enter(ctx context.Context) bool {
+// was signed and then waits can outlive its token. The error is that of ctx, or
+// that the client was closed.
+func (c *OTSClient) enter(ctx context.Context) error {
 	if c.slots == nil {
-		return true
+		return nil
 	}
 	select {
 	case c.slots <- struct{}{}: // the usual case, alone far cheaper than among others
-		return true
+		return nil
 	default:
 	}
 	select {
 	case c.slots <- struct{}{}:
-		return true
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	case <-c.done:
-		return false
+		return closedError{}
 	}
 }
 

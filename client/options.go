@@ -28,13 +28,14 @@ const (
 // the reference client, the official Python SDK.
 type Options struct {
 	// Timeout bounds one attempt, from getting credentials and connecting to the
-	// last byte of the answer; waiting for one of MaxConnections does not count. The context of a call bounds the call, with all its attempts.
-	// Zero: 50 seconds. Negative: only the context bounds an attempt.
+	// last byte of the answer; waiting for one of MaxConnections does not count.
+	// The context of a call bounds the call, with all its attempts. Zero: 50
+	// seconds. Negative: only the context bounds an attempt.
 	Timeout time.Duration
 	// MaxConnections bounds the connections, in use or idle; a request that
 	// finds none free waits, and is signed when it is its turn. All are kept
-	// alive. With a Transport it bounds the requests under way. Zero: 50. Negative: as many as
-	// there are requests at once.
+	// alive. With a Transport it bounds the requests under way. Zero: 50.
+	// Negative: as many as there are requests at once.
 	MaxConnections int
 	// Logger gets a debug record for each attempt and an error record for each
 	// call that fails; never a key, a token or a body. Nil: nothing is logged.
@@ -57,9 +58,8 @@ type Options struct {
 	// compressed.
 	CompressAbove int
 	// Transport sends the requests; TLSMinVersion and TLSMaxVersion are then its
-	// business. It must neither follow redirects nor
-	// repeat requests. Nil: a transport of the client's own, which honours
-	// HTTPS_PROXY.
+	// business. It must neither follow redirects nor repeat requests. Nil: a
+	// transport of the client's own, which honours HTTPS_PROXY.
 	Transport http.RoundTripper
 	// UserAgent is sent with each request. Empty: "otsauth-go".
 	UserAgent string

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // STS is the Security Token Service of a [Server]: the actions AssumeRole, with
@@ -277,7 +278,7 @@ func rpcStringToSign(method string, params url.Values) string {
 // maskRPC returns a text that may quote a string-to-sign, without the token.
 func maskRPC(text string, params url.Values) string {
 	if token := params.Get("SecurityToken"); token != "" {
-		return strings.ReplaceAll(text, rpcEncode(rpcEncode(token)), "[redacted]")
+		return strings.ReplaceAll(text, rpcEncode(rpcEncode(token)), redact.Mask)
 	}
 	return text
 }

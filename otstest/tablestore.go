@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth/internal/otspb"
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 const (
@@ -146,7 +147,7 @@ func (s *Server) sign(r *inbound, a *answer, requestID string, fault *Fault) *an
 // maskToken returns the string-to-sign without the security token.
 func maskToken(r *inbound) string {
 	if token := r.header.Get("x-ots-ststoken"); token != "" {
-		return strings.ReplaceAll(r.stringToSign, token, "[redacted]")
+		return strings.ReplaceAll(r.stringToSign, token, redact.Mask)
 	}
 	return r.stringToSign
 }
