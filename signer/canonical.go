@@ -77,23 +77,6 @@ func appendLine(dst []byte, name, value string) []byte {
 	return append(dst, '\n')
 }
 
-// merger appends lines that come in the order of their names, and between them
-// the others, which are sorted.
-type merger struct {
-	text   []byte
-	others []line
-}
-
-func (m *merger) add(name, value string) {
-	for len(m.others) > 0 && compareFold(m.others[0].name, name) < 0 {
-		m.text = appendLine(m.text, m.others[0].name, m.others[0].value)
-		m.others = m.others[1:]
-	}
-	m.text = appendLine(m.text, name, value)
-}
-
-func (m *merger) finish() []byte { return appendLines(m.text, m.others) }
-
 // A line is one x-ots- header, its name as it stands in the header map.
 type line struct{ name, value string }
 
@@ -161,6 +144,11 @@ func (l *lineList) addAll(name string, values []string) {
 // has reports whether there is a line of that name.
 func (l *lineList) has(name string) bool {
 	return slices.ContainsFunc(l.all(), func(ln line) bool { return compareFold(ln.name, name) == 0 })
+}
+
+// areUsual reports whether there is no line but perhaps the usual API version's.
+func (l *lineList) areUsual() bool {
+	return l.n == 0 || l.n == 1 && l.few[0] == line{headerAPIVersion, apiVersion}
 }
 
 // sort sorts by name; lines of one name keep their order.

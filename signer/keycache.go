@@ -123,15 +123,23 @@ func (p *hmacPool) put(s *scratch) { p.pool.Put(s) }
 
 // scratch is what one signature needs.
 type scratch struct {
-	mac   hash.Hash
-	lines lineList
-	text  []byte
-	sum   [sha256.Size]byte
-	code  [base64SHA256]byte
+	mac    hash.Hash
+	lines  lineList
+	usual  usualLines
+	values values
+	text   []byte
+	sum    [sha256.Size]byte
+	code   [base64SHA256]byte
+}
+
+// hash adds the text to what will be signed, and begins another.
+func (s *scratch) hash() {
+	_, _ = s.mac.Write(s.text)
+	s.text = s.text[:0]
 }
 
 // sign returns base64(HMAC(text)), which is good until the scratch is put back.
 func (s *scratch) sign() []byte {
-	_, _ = s.mac.Write(s.text)
+	s.hash()
 	return base64.StdEncoding.AppendEncode(s.code[:0], s.mac.Sum(s.sum[:0]))
 }

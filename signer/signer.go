@@ -200,11 +200,11 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if err := keys.given.usableIn(s.region); err != nil {
 		return err
 	}
-	var v values
-	contentMD5, date := v.contentMD5(body), v.date(now)
+	var at [len(dateLayout)]byte
+	appendDate(at[:0], now)
 	size, pool, day := headersV2, &keys.v2, (*dayKey)(nil)
 	if s.region != "" {
-		day = keys.signing(date, s.region)
+		day = keys.signing(string(at[:]), s.region)
 		size, pool = headersV4, &day.request
 	}
 	work := pool.get()
@@ -213,38 +213,41 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if req.Header == nil {
 		req.Header = make(http.Header, size)
 	}
-	h := req.Header
+	h, v := req.Header, &work.values
 	work.lines.collectOthers(h)
 	if err := work.lines.check(); err != nil {
 		return err
 	}
-	m := merger{text: appendRequest(work.text, method(req), req.URL.Path), others: work.lines.all()}
-	set := func(name, value string) {
-		h[name] = v.slice(value)
-		m.add(name, value)
-	}
-	set(headerAccessKeyID, creds.AccessKeyID)
+	contentMD5, date, token := v.contentMD5(body), v.string(at[:]), creds.SecurityToken.Reveal()
 	if !work.lines.has(headerAPIVersion) {
-		set(headerAPIVersion, apiVersion)
+		h[headerAPIVersion] = v.slice(apiVersion)
 	}
-	set(headerContentMD5, contentMD5)
-	set(headerDate, date)
-	set(headerInstanceName, s.instance)
+	h[headerAccessKeyID] = v.slice(creds.AccessKeyID)
+	h[headerContentMD5] = v.slice(contentMD5)
+	h[headerDate] = v.slice(date)
+	h[headerInstanceName] = v.slice(s.instance)
 	if day != nil {
-		set(headerSignDate, day.date)
-		set(headerSignRegion, s.region)
+		h[headerSignDate] = v.slice(day.date)
+		h[headerSignRegion] = v.slice(s.region)
 	}
-	if !creds.SecurityToken.IsZero() {
-		set(headerSTSToken, creds.SecurityToken.Reveal())
+	if token != "" {
+		h[headerSTSToken] = v.slice(token)
 	}
-	work.text = m.finish()
 
-	if day == nil {
-		h[headerSignatureV2] = v.slice(v.string(work.sign()))
+	work.text = appendRequest(work.text, method(req), req.URL.Path)
+	if work.lines.areUsual() {
+		work.hash()
+		_, _ = work.mac.Write(work.usual.of(h, token, contentMD5, date))
 	} else {
-		work.text = append(work.text, v4Salt...)
-		h[headerSignatureV4] = v.slice(v.string(work.sign()))
+		work.lines.reset()
+		work.lines.collect(h)
+		work.text = appendLines(work.text, work.lines.all())
 	}
+	name := headerSignatureV2
+	if day != nil {
+		name, work.text = headerSignatureV4, append(work.text, v4Salt...)
+	}
+	h[name] = v.slice(v.string(work.sign()))
 	return nil
 }
 
