@@ -35,7 +35,7 @@ func batchWriter(t testing.TB, got *asked, fail func(id string, before int) stri
 			for _, row := range table.GetRows() {
 				id := idOf(t, row.GetRowChange())
 				tables[table.GetTableName()] = append(tables[table.GetTableName()], id)
-				one := &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(true), Consumed: consumed(), Row: onWire(id)}
+				one := &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(true), Consumed: consumed(), Row: answered(onWire(id))}
 				if code := fail(id, sent[id]); code != "" {
 					one = &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(false), Error: &otspb.Error{Code: &code, Message: proto.String("message")}}
 				}
@@ -165,7 +165,7 @@ func TestBatchGetRowAsksAgainForTheRowsThatFailed(t *testing.T) {
 			for _, table := range request.GetTables() {
 				part := &otspb.TableInBatchGetRowResponse{TableName: table.TableName}
 				for _, key := range table.GetPrimaryKey() {
-					row := &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Consumed: consumed(), Row: onWire(idOf(t, key), 1)}
+					row := &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Consumed: consumed(), Row: answered(onWire(idOf(t, key), 1))}
 					switch id := idOf(t, key); {
 					case id == "none":
 						row.Row = nil
@@ -240,7 +240,7 @@ func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
 
 func TestABatchAnswerIsMatchedByTable(t *testing.T) {
 	row := func(id string) *otspb.RowInBatchGetRowResponse {
-		return &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Row: onWire(id)}
+		return &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Row: answered(onWire(id))}
 	}
 	table := func(name string, rows ...*otspb.RowInBatchGetRowResponse) *otspb.TableInBatchGetRowResponse {
 		return &otspb.TableInBatchGetRowResponse{TableName: proto.String(name), Rows: rows}

@@ -27,7 +27,7 @@ type rowAnswer struct {
 	ok       bool
 	err      *otspb.Error
 	consumed *otspb.ConsumedCapacity
-	row      []byte
+	row      string
 	token    []byte
 }
 

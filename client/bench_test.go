@@ -49,7 +49,7 @@ func benchmarkDecodeRows(b *testing.B) {
 			rows[i].Columns = append(rows[i].Columns, cell)
 		}
 	}
-	data := pb.Append(nil, rows...)
+	data := string(pb.Append(nil, rows...))
 	got, err := client.DecodeRows(data)
 	require.NoError(b, err)
 	require.Len(b, got, 1000)

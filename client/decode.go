@@ -9,7 +9,7 @@ import (
 )
 
 // decodeOptional decodes the row of an answer, which may have none.
-func (t text) decodeOptional(data []byte) (*Row, error) {
+func (t text) decodeOptional(data string) (*Row, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
@@ -23,9 +23,9 @@ func (t text) decodeOptional(data []byte) (*Row, error) {
 	return rows[0], nil
 }
 
-// decodeRows decodes the rows of an answer. The rows share a few blocks of
-// memory, which live as long as any of them does.
-func (t text) decodeRows(data []byte) ([]*Row, error) {
+// decodeRows decodes the rows of an answer. The rows share data and a few blocks
+// of memory, which live as long as any of them does.
+func (t text) decodeRows(data string) ([]*Row, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}

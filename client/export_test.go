@@ -54,4 +54,4 @@ func ParseEndpoint(endpoint string) (base, instance string, err error) {
 func EncodePutRow(r *PutRowRequest) ([]byte, error) { return encodeWrite(text{}, r) }
 
 // DecodeRows decodes the rows of an answer.
-func DecodeRows(data []byte) ([]*Row, error) { return text{}.decodeRows(data) }
+func DecodeRows(data string) ([]*Row, error) { return text{}.decodeRows(data) }

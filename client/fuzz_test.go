@@ -82,9 +82,9 @@ func FuzzAnswers(f *testing.F) {
 	rows := pb.Append(nil, numbered(1), numbered(2))
 	for _, message := range []proto.Message{
 		&otspb.ListTableResponse{TableNames: []string{"t"}},
-		&otspb.GetRangeResponse{Consumed: consumed(), Rows: rows, NextStartPrimaryKey: pb.Append(nil, numbered(0))},
-		&otspb.GetRowResponse{Consumed: consumed(), Row: onWire("a", 1, 2), NextToken: []byte("x")},
-		&otspb.BatchGetRowResponse{Tables: []*otspb.TableInBatchGetRowResponse{{TableName: proto.String("t"), Rows: []*otspb.RowInBatchGetRowResponse{{IsOk: proto.Bool(true), Row: onWire("a", 1)}}}}},
+		&otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(rows), NextStartPrimaryKey: answered(pb.Append(nil, numbered(0)))},
+		&otspb.GetRowResponse{Consumed: consumed(), Row: answered(onWire("a", 1, 2)), NextToken: []byte("x")},
+		&otspb.BatchGetRowResponse{Tables: []*otspb.TableInBatchGetRowResponse{{TableName: proto.String("t"), Rows: []*otspb.RowInBatchGetRowResponse{{IsOk: proto.Bool(true), Row: answered(onWire("a", 1))}}}}},
 		&otspb.DescribeTableResponse{
 			TableMeta:                 &otspb.TableMeta{TableName: proto.String("t"), DefinedColumn: []*otspb.DefinedColumnSchema{{Name: proto.String("c"), Type: otspb.DefinedColumnType_DCT_BLOB.Enum()}}},
 			ReservedThroughputDetails: &otspb.ReservedThroughputDetails{CapacityUnit: &otspb.CapacityUnit{}, LastIncreaseTime: proto.Int64(1)},
@@ -134,9 +134,9 @@ func TestAnyRowComesBackAsItWasPut(t *testing.T) {
 			stored = request.GetRow()
 			return http.StatusOK, &otspb.PutRowResponse{Consumed: consumed()}
 		case "GetRange":
-			return http.StatusOK, &otspb.GetRangeResponse{Consumed: consumed(), Rows: append(append([]byte{}, stored...), stored[4:]...)}
+			return http.StatusOK, &otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(append(append([]byte{}, stored...), stored[4:]...))}
 		}
-		return http.StatusOK, &otspb.GetRowResponse{Consumed: consumed(), Row: stored}
+		return http.StatusOK, &otspb.GetRowResponse{Consumed: consumed(), Row: answered(stored)}
 	}).client(t, client.Options{})
 	rapid.Check(t, func(r *rapid.T) {
 		key, columns := drawKey(r), drawColumns(r)

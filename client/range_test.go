@@ -29,7 +29,7 @@ func pages(t testing.TB, total, size int, served *int) stub {
 			first = int(v.Int())
 		}
 		n := min(size, total-first)
-		answer := &otspb.GetRangeResponse{Consumed: consumed(), Rows: []byte{}}
+		answer := &otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(nil)}
 		if request.Limit != nil {
 			n = min(n, int(request.GetLimit()))
 		}
@@ -38,10 +38,10 @@ func pages(t testing.TB, total, size int, served *int) stub {
 			rows[i] = numbered(first + i)
 		}
 		if n > 0 {
-			answer.Rows = pb.Append(nil, rows...)
+			answer.Rows = answered(pb.Append(nil, rows...))
 		}
 		if first+n < total {
-			answer.NextStartPrimaryKey = pb.Append(nil, &pb.Row{PrimaryKey: numbered(first + n).PrimaryKey})
+			answer.NextStartPrimaryKey = answered(pb.Append(nil, &pb.Row{PrimaryKey: numbered(first + n).PrimaryKey}))
 		}
 		return http.StatusOK, answer
 	}
@@ -143,7 +143,7 @@ func TestRowsEndsWithAnError(t *testing.T) {
 	})
 	t.Run("that of a service that does not go on", func(t *testing.T) {
 		c := stub(func(string, []byte) (int, proto.Message) {
-			return http.StatusOK, &otspb.GetRangeResponse{Consumed: consumed(), Rows: []byte{}, NextStartPrimaryKey: pb.Append(nil, numbered(0))}
+			return http.StatusOK, &otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(nil), NextStartPrimaryKey: answered(pb.Append(nil, numbered(0)))}
 		}).client(t, client.Options{})
 		rows, err := collect(c, t.Context(), allRows())
 		require.Zero(t, rows)
@@ -158,7 +158,7 @@ func TestRowsEndsWithAnError(t *testing.T) {
 
 func TestGetRangeSendsWhatWasAskedFor(t *testing.T) {
 	var request otspb.GetRangeRequest
-	c := recorder(t, "GetRange", &request, &otspb.GetRangeResponse{Consumed: consumed(), Rows: []byte{}}).client(t, client.Options{})
+	c := recorder(t, "GetRange", &request, &otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(nil)}).client(t, client.Options{})
 	r := allRows()
 	r.Start, r.End = r.End, r.Start
 	r.Backward, r.Limit, r.Columns, r.MaxVersions, r.StartColumn, r.EndColumn = true, 5, []string{"a", "b"}, 2, "a", "c"
@@ -184,11 +184,11 @@ func TestAnswersThatAreBrokenAreErrors(t *testing.T) {
 	damaged := slices.Clone(good)
 	damaged[len(damaged)-1]++
 	for name, answer := range map[string]*otspb.GetRangeResponse{
-		"a wrong checksum": {Consumed: consumed(), Rows: damaged},
-		"half a row":       {Consumed: consumed(), Rows: good[:len(good)-5]},
-		"two next keys":    {Consumed: consumed(), Rows: []byte{}, NextStartPrimaryKey: good},
-		"another format":   {Consumed: consumed(), Rows: good, DataBlockType: otspb.DataBlockType_DBT_SIMPLE_ROW_MATRIX.Enum()},
-		"a stream record":  {Consumed: consumed(), Rows: pb.Append(nil, &pb.Row{PrimaryKey: numbered(1).PrimaryKey, Deleted: true})},
+		"a wrong checksum": {Consumed: consumed(), Rows: answered(damaged)},
+		"half a row":       {Consumed: consumed(), Rows: answered(good[:len(good)-5])},
+		"two next keys":    {Consumed: consumed(), Rows: answered(nil), NextStartPrimaryKey: answered(good)},
+		"another format":   {Consumed: consumed(), Rows: answered(good), DataBlockType: otspb.DataBlockType_DBT_SIMPLE_ROW_MATRIX.Enum()},
+		"a stream record":  {Consumed: consumed(), Rows: answered(pb.Append(nil, &pb.Row{PrimaryKey: numbered(1).PrimaryKey, Deleted: true}))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := stub(func(string, []byte) (int, proto.Message) { return http.StatusOK, answer }).client(t, client.Options{})
@@ -247,9 +247,9 @@ func TestRowsGettersReportAbsenceAndKind(t *testing.T) {
 
 func TestRowsPutsARowTogetherThatIsLargerThanAPage(t *testing.T) {
 	answers := []*otspb.GetRangeResponse{
-		{Rows: rowsOnWire("a", 1, "b", 1), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b2")},
-		{Rows: rowsOnWire("b", 2), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b3")},
-		{Rows: rowsOnWire("b", 3, "c", 1), NextStartPrimaryKey: onWire("d")},
+		{Rows: rowsOnWire("a", 1, "b", 1), NextStartPrimaryKey: answered(onWire("b")), NextToken: []byte("b2")},
+		{Rows: rowsOnWire("b", 2), NextStartPrimaryKey: answered(onWire("b")), NextToken: []byte("b3")},
+		{Rows: rowsOnWire("b", 3, "c", 1), NextStartPrimaryKey: answered(onWire("d"))},
 		{Rows: rowsOnWire("d", 1)},
 	}
 	serve := func(t *testing.T, answers []*otspb.GetRangeResponse) *client.OTSClient {
@@ -266,9 +266,9 @@ func TestRowsPutsARowTogetherThatIsLargerThanAPage(t *testing.T) {
 		}).client(t, client.Options{})
 	}
 	one := []*otspb.GetRangeResponse{
-		{Rows: rowsOnWire("b", 1), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b2")},
-		{Rows: rowsOnWire("b", 2), NextStartPrimaryKey: onWire("b"), NextToken: []byte("b3")},
-		{Rows: rowsOnWire("b", 3), NextStartPrimaryKey: onWire("c")},
+		{Rows: rowsOnWire("b", 1), NextStartPrimaryKey: answered(onWire("b")), NextToken: []byte("b2")},
+		{Rows: rowsOnWire("b", 2), NextStartPrimaryKey: answered(onWire("b")), NextToken: []byte("b3")},
+		{Rows: rowsOnWire("b", 3), NextStartPrimaryKey: answered(onWire("c"))},
 	}
 	for limit, c := range map[int]struct {
 		answers []*otspb.GetRangeResponse
@@ -292,7 +292,7 @@ func TestRowsPutsARowTogetherThatIsLargerThanAPage(t *testing.T) {
 }
 
 // rowsOnWire returns rows of one column each, by name and value.
-func rowsOnWire(namesAndValues ...any) []byte {
+func rowsOnWire(namesAndValues ...any) *string {
 	var rows []*pb.Row
 	for i := 0; i < len(namesAndValues); i += 2 {
 		rows = append(rows, &pb.Row{
@@ -300,5 +300,5 @@ func rowsOnWire(namesAndValues ...any) []byte {
 			Columns:    []pb.Cell{{Name: "n", Value: pb.IntValue(int64(namesAndValues[i+1].(int))), HasTimestamp: true, Timestamp: 1000}},
 		})
 	}
-	return pb.Append(nil, rows...)
+	return answered(pb.Append(nil, rows...))
 }

@@ -59,6 +59,9 @@ func recorder(t testing.TB, action string, request, answer proto.Message) stub {
 	}
 }
 
+// answered returns rows as an answer has them.
+func answered(rows []byte) *string { return proto.String(string(rows)) }
+
 // onWire returns a row with the key id=id and an integer column n, if any.
 func onWire(id string, n ...int64) []byte {
 	row := &pb.Row{PrimaryKey: []pb.Cell{{Name: "id", Value: pb.StringValue(id)}}}

@@ -21,7 +21,7 @@ func consumed() *otspb.ConsumedCapacity {
 // The bytes are those of the official Go SDK for the same changes.
 func TestUpdateRowSendsTheBytesOfTheOfficialSDK(t *testing.T) {
 	var request otspb.UpdateRowRequest
-	c := recorder(t, "UpdateRow", &request, &otspb.UpdateRowResponse{Consumed: consumed(), Row: onWire("a", 7)}).client(t, client.Options{})
+	c := recorder(t, "UpdateRow", &request, &otspb.UpdateRowResponse{Consumed: consumed(), Row: answered(onWire("a", 7))}).client(t, client.Options{})
 	got, err := c.UpdateRow(t.Context(), &client.UpdateRowRequest{
 		Table: "table", PrimaryKey: client.PrimaryKey{{Name: "pk1", Value: client.String("iampk")}, {Name: "pk2", Value: client.Int(100)}},
 		Changes: []client.Change{
@@ -80,7 +80,7 @@ func TestFiltersOnTheWire(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			var request otspb.GetRowRequest
-			cl := recorder(t, "GetRow", &request, &otspb.GetRowResponse{Consumed: consumed(), Row: []byte{}}).client(t, client.Options{})
+			cl := recorder(t, "GetRow", &request, &otspb.GetRowResponse{Consumed: consumed(), Row: answered(nil)}).client(t, client.Options{})
 			_, err := cl.GetRow(t.Context(), &client.GetRowRequest{Table: "table", PrimaryKey: idKey("a"), Filter: c.filter})
 			require.NoError(t, err)
 			require.Equal(t, canonical(t, append([]string{c.want}, c.parts...)), flatten(t, request.GetFilter()))

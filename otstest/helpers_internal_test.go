@@ -113,7 +113,7 @@ func update(t *testing.T, s *Server, key []pb.Cell, c *otspb.Condition, columns 
 }
 
 // cells decodes rows to "pk/n: column=value" texts.
-func cells(t *testing.T, data []byte) []string {
+func cells(t *testing.T, data string) []string {
 	t.Helper()
 	if len(data) == 0 {
 		return nil

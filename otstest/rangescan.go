@@ -63,7 +63,6 @@ func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Valu
 	if step < 0 && !found {
 		at-- // find returns the row behind
 	}
-	answer.Rows = []byte{}
 	var (
 		now            = s.opts.Now()
 		limit          = int(req.GetLimit())
@@ -76,7 +75,7 @@ func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Valu
 			continue
 		}
 		if scanned == maxScannedRows || bytes >= maxScannedBytes || limit > 0 && len(rows) == limit {
-			answer.NextStartPrimaryKey = pb.Append(nil, &pb.Row{PrimaryKey: t.keyCells(live.key)})
+			answer.NextStartPrimaryKey = encodeRows(&pb.Row{PrimaryKey: t.keyCells(live.key)})
 			break
 		}
 		scanned++
@@ -88,9 +87,7 @@ func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Valu
 			rows = append(rows, row)
 		}
 	}
-	if len(rows) > 0 {
-		answer.Rows = pb.Append(nil, rows...)
-	}
+	answer.Rows = encodeRows(rows...)
 	answer.Consumed = consumed(units(bytes), 0)
 	return nil
 }

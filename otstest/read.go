@@ -54,12 +54,12 @@ func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
 }
 
 // readRow returns the selected part of a row, empty if there is none.
-func (s *Server) readRow(t *table, key *pb.Row, selected selection) ([]byte, *otspb.ConsumedCapacity) {
-	data := []byte{}
+func (s *Server) readRow(t *table, key *pb.Row, selected selection) (*string, *otspb.ConsumedCapacity) {
+	data := encodeRows()
 	if found := selected.of(t, t.get(keyValues(key.PrimaryKey), s.opts.Now())); found != nil {
-		data = pb.Append(nil, found)
+		data = encodeRows(found)
 	}
-	return data, consumed(units(len(data)), 0)
+	return data, consumed(units(len(*data)), 0)
 }
 
 func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {

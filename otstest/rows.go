@@ -40,6 +40,15 @@ func decodeRow(data []byte) (*pb.Row, *refusal) {
 	return row, nil
 }
 
+// encodeRows returns rows as an answer has them; no row is an empty buffer.
+func encodeRows(rows ...*pb.Row) *string {
+	var data string
+	if len(rows) > 0 {
+		data = string(pb.Append(nil, rows...))
+	}
+	return &data
+}
+
 // decodeKey parses the primary key of a read.
 func decodeKey(data []byte) (*pb.Row, *refusal) {
 	key, refused := decodeRow(data)

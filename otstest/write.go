@@ -23,7 +23,7 @@ type change struct {
 // written is the answer to a change.
 type written struct {
 	consumed *otspb.ConsumedCapacity
-	row      []byte // nil: nothing was asked for
+	row      *string // nil: nothing was asked for
 }
 
 func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
@@ -218,7 +218,7 @@ func (t *table) applyCell(r *row, cell *pb.Cell, now int64) *refusal {
 
 // returned is what the change's return type asks for: the key, or the newest
 // versions of the named columns, if none is named of those that it changed.
-func (c *change) returned(t *table, made *row) []byte {
+func (c *change) returned(t *table, made *row) *string {
 	answer := &pb.Row{PrimaryKey: t.keyCells(made.key)}
 	switch c.content.GetReturnType() {
 	case otspb.ReturnType_RT_PK:
@@ -235,5 +235,5 @@ func (c *change) returned(t *table, made *row) []byte {
 	default:
 		return nil
 	}
-	return pb.Append(nil, answer)
+	return encodeRows(answer)
 }

@@ -37,8 +37,16 @@ func crcBytes[T string | []byte](crc byte, data T) byte {
 			t[3][data[4]] ^ t[2][data[5]] ^ t[1][data[6]] ^ t[0][data[7]]
 		data = data[8:]
 	}
-	for i := range len(data) {
-		crc = t[0][crc^data[i]]
+	if len(data)&4 != 0 {
+		crc = t[3][data[0]^crc] ^ t[2][data[1]] ^ t[1][data[2]] ^ t[0][data[3]]
+		data = data[4:]
+	}
+	if len(data)&2 != 0 {
+		crc = t[1][data[0]^crc] ^ t[0][data[1]]
+		data = data[2:]
+	}
+	if len(data) != 0 {
+		crc = t[0][data[0]^crc]
 	}
 	return crc
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Decode parses a whole buffer. The rows' names, strings and blobs are parts
-// of one copy of data, which lives as long as any of them does.
-func Decode(data []byte) ([]Row, error) {
+// of data, or of one copy of it; see [NewDecoder].
+func Decode[T string | []byte](data T) ([]Row, error) {
 	d, err := NewDecoder(data)
 	if err != nil {
 		return nil, err
@@ -51,9 +51,9 @@ type Decoder struct {
 	pos  int
 }
 
-// NewDecoder checks the header. It copies data once; names, strings and blobs
-// of the rows are parts of that copy.
-func NewDecoder(data []byte) (*Decoder, error) {
+// NewDecoder checks the header. Names, strings and blobs of the rows are parts
+// of data, if it is a string, and otherwise of the one copy that it makes.
+func NewDecoder[T string | []byte](data T) (*Decoder, error) {
 	d := &Decoder{data: string(data)}
 	if len(data) < 4 {
 		return nil, d.fail(ErrHeader, 0, header)
