@@ -9,6 +9,7 @@ import (
 
 const (
 	dateLayout   = "2006-01-02T15:04:05.000Z"
+	secondsADay  = 24 * 60 * 60
 	base64MD5    = 24 // bytes
 	base64SHA256 = 44 // bytes
 
@@ -58,6 +59,12 @@ func (v *values) contentMD5(body []byte) string {
 	return v.string(encoded[:])
 }
 
+// date returns the value of x-ots-date.
+func (v *values) date(now time.Time) string {
+	var text [len(dateLayout)]byte
+	return v.string(appendDate(text[:0], now))
+}
+
 // appendDate appends now, which is in UTC, in the dateLayout, in a quarter of
 // the time that AppendFormat takes.
 func appendDate(b []byte, now time.Time) []byte {
@@ -81,6 +88,3 @@ func sameDay(signDate, date string) bool {
 	return len(signDate) == len("20060102") && len(date) >= len("2006-01-02") &&
 		signDate[:4] == date[:4] && signDate[4:6] == date[5:7] && signDate[6:] == date[8:10]
 }
-
-// dayOf returns the sign date for an x-ots-date.
-func dayOf(date string) string { return date[:4] + date[5:7] + date[8:10] }

@@ -6,6 +6,7 @@ import (
 	"hash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/otsauth/otsauth"
 )
@@ -65,14 +66,15 @@ func (k *keys) match(c *otsauth.Credentials) bool {
 	return k != nil && k.id == c.AccessKeyID && k.secret.Reveal() == c.AccessKeySecret.Reveal()
 }
 
-// signing returns the V4 key for a request with the given x-ots-date, and keeps
+// signing returns the V4 key for a request of now, which is in UTC, and keeps
 // it. Day and key travel together, so that a request signed across midnight
 // cannot carry one day and the key of the other.
-func (k *keys) signing(date, region string) *dayKey {
+func (k *keys) signing(now time.Time, region string) *dayKey {
 	today := k.today.Load()
-	if k.given == nil && (today == nil || !sameDay(today.date, date)) {
-		day := dayOf(date)
-		today = newDayKey(day, deriveV4Key(k.secret, day, region))
+	if number := now.Unix() / secondsADay; k.given == nil && (today == nil || today.number != number) {
+		date := now.Format(signDateLayout)
+		today = newDayKey(date, deriveV4Key(k.secret, date, region))
+		today.number = number
 		k.today.Store(today)
 	}
 	return today
@@ -90,6 +92,7 @@ func (k *keys) signed(day, region string) *dayKey {
 // dayKey is the V4 key of one UTC day.
 type dayKey struct {
 	date     string // YYYYMMDD
+	number   int64  // of the day since 1970, where signing made it
 	request  hmacPool
 	response hmacPool
 }

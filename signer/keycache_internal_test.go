@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,12 +64,13 @@ func TestKeyCacheUnderConcurrentRotation(t *testing.T) {
 // where the next request finds it.
 func TestYesterdaysKeyDoesNotDisplaceTodays(t *testing.T) {
 	k := newKeys(set(1))
-	yesterday := k.signing("2026-11-22T23:59:59.999Z", "cn-hangzhou")
-	today := k.signing("2026-11-23T00:00:00.000Z", "cn-hangzhou")
+	midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	yesterday := k.signing(midnight.Add(-time.Nanosecond), "cn-hangzhou")
+	today := k.signing(midnight, "cn-hangzhou")
 	require.Equal(t, "20261122", yesterday.date)
 	require.Equal(t, "20261123", today.date)
 	require.Equal(t, "20261122", k.signed("20261122", "cn-hangzhou").date)
-	require.Same(t, today, k.signing("2026-11-23T12:00:00.000Z", "cn-hangzhou"))
+	require.Same(t, today, k.signing(midnight.Add(24*time.Hour-1), "cn-hangzhou"))
 	require.Same(t, today, k.signed("20261123", "cn-hangzhou"))
 }
 

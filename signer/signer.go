@@ -200,12 +200,11 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if err := keys.given.usableIn(s.region); err != nil {
 		return err
 	}
-	var at [len(dateLayout)]byte
-	appendDate(at[:0], now)
-	size, pool, day := headersV2, &keys.v2, (*dayKey)(nil)
+	size, pool, signature, salt := headersV2, &keys.v2, headerSignatureV2, ""
+	day := (*dayKey)(nil)
 	if s.region != "" {
-		day = keys.signing(string(at[:]), s.region)
-		size, pool = headersV4, &day.request
+		day = keys.signing(now, s.region)
+		size, pool, signature, salt = headersV4, &day.request, headerSignatureV4, v4Salt
 	}
 	work := pool.get()
 	defer pool.put(work)
@@ -218,7 +217,7 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if err := work.lines.check(); err != nil {
 		return err
 	}
-	contentMD5, date, token := v.contentMD5(body), v.string(at[:]), creds.SecurityToken.Reveal()
+	contentMD5, date, token := v.contentMD5(body), v.date(now), creds.SecurityToken.Reveal()
 	if !work.lines.has(headerAPIVersion) {
 		h[headerAPIVersion] = v.slice(apiVersion)
 	}
@@ -237,17 +236,13 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	work.text = appendRequest(work.text, method(req), req.URL.Path)
 	if work.lines.areUsual() {
 		work.hash()
-		_, _ = work.mac.Write(work.usual.of(h, token, contentMD5, date))
+		_, _ = work.mac.Write(work.usual.of(h, token, contentMD5, date, salt))
 	} else {
 		work.lines.reset()
 		work.lines.collect(h)
-		work.text = appendLines(work.text, work.lines.all())
+		work.text = append(appendLines(work.text, work.lines.all()), salt...)
 	}
-	name := headerSignatureV2
-	if day != nil {
-		name, work.text = headerSignatureV4, append(work.text, v4Salt...)
-	}
-	h[name] = v.slice(v.string(work.sign()))
+	h[signature] = v.slice(v.string(work.sign()))
 	return nil
 }
 

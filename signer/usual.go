@@ -14,12 +14,13 @@ type usualLines struct {
 	contentMD5, date []byte // where they stand in text
 }
 
-// of returns the lines of h, which has these three; they are good until the next call.
-func (u *usualLines) of(h http.Header, token, contentMD5, date string) []byte {
+// of returns the lines of h, which has these three, and the salt behind them.
+// They are good until the next call.
+func (u *usualLines) of(h http.Header, token, contentMD5, date, salt string) []byte {
 	if u.text == nil || u.token != token {
 		var lines lineList
 		lines.collect(h)
-		u.text, u.token = appendLines(nil, lines.all()), token
+		u.text, u.token = append(appendLines(nil, lines.all()), salt...), token
 		u.contentMD5 = u.value("\nx-ots-contentmd5:", len(contentMD5))
 		u.date = u.value("\nx-ots-date:", len(date))
 	}
