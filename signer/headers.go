@@ -41,14 +41,14 @@ func (v *values) string(b []byte) string {
 	return v.text.String()[n:]
 }
 
-// slice returns value as http.Header wants it.
-func (v *values) slice(value string) []string {
-	if len(v.slices) == 0 {
+// elements returns n empty elements, to cut slices for http.Header from.
+func (v *values) elements(n int) []string {
+	if len(v.slices) < n {
 		v.slices = make([]string, valuesKept)
 	}
-	one := v.slices[:1:1]
-	one[0], v.slices = value, v.slices[1:]
-	return one
+	some := v.slices[:n:n]
+	v.slices = v.slices[n:]
+	return some
 }
 
 // contentMD5 returns the value of x-ots-contentmd5.

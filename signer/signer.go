@@ -211,26 +211,32 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 
 	if req.Header == nil {
 		req.Header = make(http.Header, size)
+	} else {
+		work.lines.collectOthers(req.Header)
 	}
-	h, v := req.Header, &work.values
-	work.lines.collectOthers(h)
 	if err := work.lines.check(); err != nil {
 		return err
 	}
+	h, v := req.Header, &work.values
 	contentMD5, date, token := v.contentMD5(body), v.date(now), creds.SecurityToken.Reveal()
-	if !work.lines.has(headerAPIVersion) {
-		h[headerAPIVersion] = v.slice(apiVersion)
+	free := v.elements(size)
+	set := func(name, value string) {
+		free[0] = value
+		h[name], free = free[:1:1], free[1:]
 	}
-	h[headerAccessKeyID] = v.slice(creds.AccessKeyID)
-	h[headerContentMD5] = v.slice(contentMD5)
-	h[headerDate] = v.slice(date)
-	h[headerInstanceName] = v.slice(s.instance)
+	if !work.lines.has(headerAPIVersion) {
+		set(headerAPIVersion, apiVersion)
+	}
+	set(headerAccessKeyID, creds.AccessKeyID)
+	set(headerContentMD5, contentMD5)
+	set(headerDate, date)
+	set(headerInstanceName, s.instance)
 	if day != nil {
-		h[headerSignDate] = v.slice(day.date)
-		h[headerSignRegion] = v.slice(s.region)
+		set(headerSignDate, day.date)
+		set(headerSignRegion, s.region)
 	}
 	if token != "" {
-		h[headerSTSToken] = v.slice(token)
+		set(headerSTSToken, token)
 	}
 
 	work.text = appendRequest(work.text, method(req), req.URL.Path)
@@ -242,7 +248,7 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 		work.lines.collect(h)
 		work.text = append(appendLines(work.text, work.lines.all()), salt...)
 	}
-	h[signature] = v.slice(v.string(work.sign()))
+	set(signature, v.string(work.sign()))
 	return nil
 }
 
