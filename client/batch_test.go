@@ -235,6 +235,7 @@ func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorIs(t, answer.Results[1].Err, client.CodeNoPermissionAccess)
 		require.NoError(t, answer.Results[0].Err)
+		require.Equal(t, 2, answer.Attempts)
 	})
 }
 

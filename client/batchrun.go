@@ -67,6 +67,10 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 			for _, i := range pending { // the rows that are done stay done
 				results[i] = BatchResult{Err: err}
 			}
+			var e *Error
+			if errors.As(err, &e) {
+				total = ResponseMeta{RequestID: e.RequestID, Attempts: attempts + e.Attempts}
+			}
 			return total, results, nil
 		}
 		attempts += meta.Attempts

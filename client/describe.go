@@ -129,8 +129,8 @@ func (t text) indexesOf(metas []*otspb.IndexMeta) ([]Index, error) {
 // stays as it is; one thing at least is not.
 type UpdateTableRequest struct {
 	Table string
-	// Options replace all of the table's: zero fields take the defaults that
-	// CreateTable has.
+	// Options replace the table's: zero fields take the defaults that CreateTable
+	// has, but for MaxTimeDeviation, which then stays as it is.
 	Options *TableOptions
 	// Reserved is the throughput that is paid for whether used or not.
 	Reserved *Capacity
@@ -182,6 +182,8 @@ func (r *UpdateTableRequest) message(t text) (*otspb.UpdateTableRequest, error) 
 		if message.TableOptions, err = r.Options.message(); err != nil {
 			return nil, err
 		}
+		// What is left out stays as it is, and then could not be allowed again.
+		message.TableOptions.AllowUpdate = proto.Bool(!r.Options.UpdateForbidden)
 	}
 	if r.Reserved != nil {
 		reserved, err := r.Reserved.message("Reserved")

@@ -85,13 +85,13 @@ func (f composite) filter(t text) (*otspb.Filter, error) {
 	}
 	message := &otspb.CompositeColumnValueFilter{Combinator: &f.operator, SubFilters: make([]*otspb.Filter, len(f.parts))}
 	for i, part := range f.parts {
-		if part == nil {
-			return nil, &otsauth.ConfigError{Field: "filter", Problem: "has a part that is nil"}
+		part, err := plain(part)
+		if err != nil {
+			return nil, err
 		}
 		if err := refusePagination(part, "a part of And, Or or Not"); err != nil {
 			return nil, err
 		}
-		var err error
 		if message.SubFilters[i], err = part.filter(t); err != nil {
 			return nil, err
 		}
@@ -110,6 +110,25 @@ func (f ColumnPagination) filter(text) (*otspb.Filter, error) {
 	return wrapFilter(otspb.FilterType_FT_COLUMN_PAGINATION, &otspb.ColumnPaginationFilter{
 		Offset: proto.Int32(int32(f.Offset)), Limit: proto.Int32(int32(f.Limit)),
 	})
+}
+
+// plain returns a filter that was given by a pointer, which is a Filter too, as
+// it is. One that is nil is an error.
+func plain(f Filter) (Filter, error) {
+	switch p := f.(type) {
+	case *ColumnFilter:
+		if p != nil {
+			return *p, nil
+		}
+	case *ColumnPagination:
+		if p != nil {
+			return *p, nil
+		}
+	case nil:
+	default:
+		return f, nil
+	}
+	return nil, &otsauth.ConfigError{Field: "filter", Problem: "or a part of it is nil; leave it out instead"}
 }
 
 // refusePagination says where a pagination cannot be.
@@ -132,6 +151,10 @@ func wrapFilter(kind otspb.FilterType, message proto.Message) (*otspb.Filter, er
 func encodeFilter(t text, f Filter) ([]byte, error) {
 	if f == nil {
 		return nil, nil
+	}
+	f, err := plain(f)
+	if err != nil {
+		return nil, err
 	}
 	message, err := f.filter(t)
 	if err != nil {

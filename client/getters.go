@@ -14,7 +14,7 @@ type ColumnError struct {
 // Error says which.
 func (e *ColumnError) Error() string {
 	if e.Got == KindNone {
-		return fmt.Sprintf("client: the row has no column %q; was it among the columns to get?", e.Column)
+		return fmt.Sprintf("client: the row has no column %q; does the row exist, and was the column among those to get?", e.Column)
 	}
 	return fmt.Sprintf("client: column %q is of kind %s, not %s; Row.Get returns any", e.Column, e.Got, e.Want)
 }

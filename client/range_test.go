@@ -243,6 +243,14 @@ func TestRowsGettersReportAbsenceAndKind(t *testing.T) {
 	id, err := row.Text("id")
 	require.NoError(t, err)
 	require.Equal(t, "a", id, "also a primary key column")
+
+	var none *client.Row // what a read of no row returns
+	_, ok := none.Get("id")
+	require.False(t, ok)
+	_, err = none.Int("id")
+	var ce *client.ColumnError
+	require.ErrorAs(t, err, &ce)
+	require.True(t, ce.Missing())
 }
 
 func TestRowsPutsARowTogetherThatIsLargerThanAPage(t *testing.T) {

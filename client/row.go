@@ -34,8 +34,12 @@ type Row struct {
 }
 
 // Get returns the newest version of a column, or the value of a primary key
-// column; ok is false if the row has neither.
+// column; ok is false if the row has neither. A nil Row, which is what a read
+// of no row returns, has no column.
 func (r *Row) Get(name string) (v Value, ok bool) {
+	if r == nil {
+		return Value{}, false
+	}
 	for i := range r.Columns {
 		if r.Columns[i].Name == name {
 			return r.Columns[i].Value, true
@@ -218,9 +222,16 @@ func (c *Condition) encode(t text) (existence otspb.RowExistenceExpectation, fil
 	default:
 		return 0, nil, &otsauth.ConfigError{Field: "RowExistence", Problem: "is none of Ignore, ExpectExist and ExpectNotExist"}
 	}
-	if err := refusePagination(c.Column, "a condition"); err != nil {
+	if c.Column == nil {
+		return existence, nil, nil
+	}
+	column, err := plain(c.Column)
+	if err != nil {
 		return 0, nil, err
 	}
-	filter, err = encodeFilter(t, c.Column)
+	if err := refusePagination(column, "a condition"); err != nil {
+		return 0, nil, err
+	}
+	filter, err = encodeFilter(t, column)
 	return existence, filter, err
 }

@@ -121,6 +121,9 @@ func definedColumns(t text, columns []DefinedColumn) ([]*otspb.DefinedColumnSche
 func indexes(t text, all []Index) ([]*otspb.IndexMeta, error) {
 	metas := make([]*otspb.IndexMeta, len(all))
 	for i, index := range all {
+		if index.Name == "" {
+			return nil, &otsauth.ConfigError{Field: "index name", Problem: "is empty"}
+		}
 		name, err := t.table(index.Name)
 		if err != nil {
 			return nil, err

@@ -32,7 +32,9 @@ type Change struct {
 	name  string
 	op    pb.Op
 	value Value
-	time  time.Time
+	// versioned says that time must be set.
+	versioned bool
+	time      time.Time
 }
 
 // PutColumn writes a version of a column with the service's time as timestamp.
@@ -41,7 +43,7 @@ func PutColumn(name string, v Value) Change { return Change{name: name, value: v
 // PutVersion writes a version of a column with a timestamp, in whole
 // milliseconds.
 func PutVersion(name string, v Value, timestamp time.Time) Change {
-	return Change{name: name, value: v, time: timestamp}
+	return Change{name: name, value: v, versioned: true, time: timestamp}
 }
 
 // DeleteColumn deletes all versions of a column.
@@ -50,7 +52,7 @@ func DeleteColumn(name string) Change { return Change{name: name, op: pb.DeleteA
 // DeleteVersion deletes the version of a column with that timestamp, in whole
 // milliseconds.
 func DeleteVersion(name string, timestamp time.Time) Change {
-	return Change{name: name, op: pb.DeleteOneVersion, time: timestamp}
+	return Change{name: name, op: pb.DeleteOneVersion, versioned: true, time: timestamp}
 }
 
 // IncrementColumn adds n to an integer column; one that is missing counts as 0.
@@ -61,13 +63,15 @@ func IncrementColumn(name string, n int64) Change {
 
 // cell checks the change and returns it on the wire.
 func (c Change) cell(t text) (cell pb.Cell, err error) {
+	if c.versioned && c.time.IsZero() {
+		return pb.Cell{}, &otsauth.ConfigError{
+			Field: "column " + c.name, Problem: "has no timestamp of the version; PutColumn takes the service's time, DeleteColumn deletes all versions",
+		}
+	}
 	switch c.op {
 	case pb.DeleteAllVersions, pb.DeleteOneVersion:
 		cell.Absent = true
 		cell.Name, err = t.column(c.name)
-		if err == nil && c.op == pb.DeleteOneVersion && c.time.IsZero() {
-			err = &otsauth.ConfigError{Field: "column " + c.name, Problem: "has no timestamp of the version to delete; DeleteColumn deletes all"}
-		}
 	default:
 		cell, err = t.cell(c.name, c.value)
 	}
