@@ -265,7 +265,7 @@ func (x *explainer) signedBy(c otsauth.Credentials) bool {
 	}
 	work := pool.get()
 	work.text = append(append(work.text, x.text...), salt...)
-	return hmac.Equal(work.sign(), []byte(got))
+	return hmac.Equal(work.sign(work.text), []byte(got))
 }
 
 // wrongSecret is what is left when both sides sign the same text.

@@ -128,21 +128,15 @@ func (p *hmacPool) put(s *scratch) { p.pool.Put(s) }
 type scratch struct {
 	mac    hash.Hash
 	lines  lineList
-	usual  usualLines
+	usual  usual
 	values values
 	text   []byte
 	sum    [sha256.Size]byte
 	code   [base64SHA256]byte
 }
 
-// hash adds the text to what will be signed, and begins another.
-func (s *scratch) hash() {
-	_, _ = s.mac.Write(s.text)
-	s.text = s.text[:0]
-}
-
 // sign returns base64(HMAC(text)), which is good until the scratch is put back.
-func (s *scratch) sign() []byte {
-	s.hash()
+func (s *scratch) sign(text []byte) []byte {
+	_, _ = s.mac.Write(text)
 	return base64.StdEncoding.AppendEncode(s.code[:0], s.mac.Sum(s.sum[:0]))
 }

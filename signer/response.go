@@ -147,5 +147,5 @@ func (s *Signer) responseSignature(c otsauth.Credentials, resp *http.Response) s
 	defer pool.put(work)
 	work.lines.collect(resp.Header)
 	work.text = append(appendLines(work.text, work.lines.all()), resp.Request.URL.Path...)
-	return string(work.sign())
+	return string(work.sign(work.text))
 }

@@ -239,16 +239,17 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 		set(headerSTSToken, token)
 	}
 
-	work.text = appendRequest(work.text, method(req), req.URL.Path)
-	if work.lines.areUsual() {
-		work.hash()
-		_, _ = work.mac.Write(work.usual.of(h, token, contentMD5, date, salt))
+	method, path := method(req), req.URL.Path
+	var text []byte
+	if work.lines.areUsual() && work.usual.fits(method, path) {
+		text = work.usual.stringToSign(method, path, h, token, contentMD5, date, salt)
 	} else {
 		work.lines.reset()
 		work.lines.collect(h)
-		work.text = append(appendLines(work.text, work.lines.all()), salt...)
+		work.text = append(appendStringToSign(work.text, method, path, work.lines.all()), salt...)
+		text = work.text
 	}
-	set(signature, v.string(work.sign()))
+	set(signature, v.string(work.sign(text)))
 	return nil
 }
 
@@ -278,7 +279,7 @@ func (s *Signer) Signature(c otsauth.Credentials, method, path string, h http.He
 	work.lines.collect(h)
 	work.text = appendStringToSign(work.text, method, path, work.lines.all())
 	work.text = append(work.text, salt...)
-	return string(work.sign()), nil
+	return string(work.sign(work.text)), nil
 }
 
 // first returns the first of a header's values; http.Header.Get would make the
