@@ -213,9 +213,9 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 		req.Header = make(http.Header, size)
 	} else {
 		work.lines.collectOthers(req.Header)
-	}
-	if err := work.lines.check(); err != nil {
-		return err
+		if err := work.lines.check(); err != nil {
+			return err
+		}
 	}
 	h, v := req.Header, &work.values
 	contentMD5, date, token := v.contentMD5(body), v.date(now), creds.SecurityToken.Reveal()
