@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -235,6 +236,30 @@ func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorIs(t, answer.Results[1].Err, client.CodeNoPermissionAccess)
 		require.NoError(t, answer.Results[0].Err)
+		require.Equal(t, 2, answer.Attempts)
+	})
+}
+
+func TestABatchThatFailsLaterWithoutAnAnswerNamesTheLastOneThatCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got asked
+		service := batchWriter(t, &got, func(id string, _ int) string {
+			return map[string]string{"b": "OTSServerBusy"}[id]
+		})
+		transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if len(got) == 1 {
+				return nil, syscall.ECONNRESET
+			}
+			return service.RoundTrip(req)
+		})
+		p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})
+		c, err := client.New("https://stub.invalid", "stub", p, &client.Options{Transport: transport, InsecureSkipResponseCheck: true})
+		require.NoError(t, err)
+		defer c.Close()
+		answer, err := c.BatchWriteRow(t.Context(), writes())
+		require.NoError(t, err)
+		require.ErrorIs(t, answer.Results[1].Err, syscall.ECONNRESET)
+		require.Equal(t, "id", answer.RequestID)
 		require.Equal(t, 2, answer.Attempts)
 	})
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 			}
 			var e *Error
 			if errors.As(err, &e) {
-				total = ResponseMeta{RequestID: e.RequestID, Attempts: attempts + e.Attempts}
+				total = ResponseMeta{RequestID: cmp.Or(e.RequestID, total.RequestID), Attempts: attempts + e.Attempts}
 			}
 			return total, results, nil
 		}

@@ -90,7 +90,7 @@ func TestATraceIDIsSentAndSigned(t *testing.T) {
 	type key struct{}
 	server := otstest.NewServer(t, nil)
 	var seen []string
-	watch := roundTripper(func(req *http.Request) (*http.Response, error) {
+	watch := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		seen = append(seen, req.Header.Get("x-ots-sdk-traceid"))
 		return server.Transport().RoundTrip(req)
 	})
@@ -106,9 +106,3 @@ func TestATraceIDIsSentAndSigned(t *testing.T) {
 	_, err = c.ListTable(context.WithValue(t.Context(), key{}, "line\nbreak"))
 	require.Error(t, err)
 }
-
-// roundTripper is a transport that is a function.
-type roundTripper func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements [http.RoundTripper].
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

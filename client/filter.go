@@ -85,11 +85,8 @@ func (f composite) filter(t text) (*otspb.Filter, error) {
 	}
 	message := &otspb.CompositeColumnValueFilter{Combinator: &f.operator, SubFilters: make([]*otspb.Filter, len(f.parts))}
 	for i, part := range f.parts {
-		part, err := plain(part)
+		part, err := comparison(part, "a part of And, Or or Not")
 		if err != nil {
-			return nil, err
-		}
-		if err := refusePagination(part, "a part of And, Or or Not"); err != nil {
 			return nil, err
 		}
 		if message.SubFilters[i], err = part.filter(t); err != nil {
@@ -131,12 +128,13 @@ func plain(f Filter) (Filter, error) {
 	return nil, &otsauth.ConfigError{Field: "filter", Problem: "or a part of it is nil; leave it out instead"}
 }
 
-// refusePagination says where a pagination cannot be.
-func refusePagination(f Filter, where string) error {
+// comparison is plain where a pagination cannot be.
+func comparison(f Filter, where string) (Filter, error) {
+	f, err := plain(f)
 	if _, is := f.(ColumnPagination); is {
-		return &otsauth.ConfigError{Field: "ColumnPagination", Problem: "cannot be " + where}
+		return nil, &otsauth.ConfigError{Field: "ColumnPagination", Problem: "cannot be " + where}
 	}
-	return nil
+	return f, err
 }
 
 func wrapFilter(kind otspb.FilterType, message proto.Message) (*otspb.Filter, error) {

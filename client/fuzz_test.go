@@ -98,7 +98,7 @@ func FuzzAnswers(f *testing.F) {
 	}
 	var status int
 	var body []byte
-	answer := roundTripper(func(*http.Request) (*http.Response, error) {
+	answer := roundTripFunc(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Header: http.Header{}}, nil
 	})
 	p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})

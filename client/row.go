@@ -225,11 +225,8 @@ func (c *Condition) encode(t text) (existence otspb.RowExistenceExpectation, fil
 	if c.Column == nil {
 		return existence, nil, nil
 	}
-	column, err := plain(c.Column)
+	column, err := comparison(c.Column, "a condition")
 	if err != nil {
-		return 0, nil, err
-	}
-	if err := refusePagination(column, "a condition"); err != nil {
 		return 0, nil, err
 	}
 	filter, err = encodeFilter(t, column)
