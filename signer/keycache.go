@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"hash"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,6 +134,15 @@ type scratch struct {
 	text   []byte
 	sum    [sha256.Size]byte
 	code   [base64SHA256]byte
+}
+
+// stringToSign returns what is signed of a request with the headers h; it is good
+// until the scratch is put back.
+func (s *scratch) stringToSign(method, path string, h http.Header, salt string) []byte {
+	s.lines.reset()
+	s.lines.collect(h)
+	s.text = append(appendStringToSign(s.text[:0], method, path, s.lines.all()), salt...)
+	return s.text
 }
 
 // sign returns base64(HMAC(text)), which is good until the scratch is put back.

@@ -244,10 +244,7 @@ func (s *Signer) sign(req *http.Request, body []byte, creds *otsauth.Credentials
 	if work.lines.areUsual() && work.usual.fits(method, path) {
 		text = work.usual.stringToSign(method, path, h, token, contentMD5, date, salt)
 	} else {
-		work.lines.reset()
-		work.lines.collect(h)
-		work.text = append(appendStringToSign(work.text, method, path, work.lines.all()), salt...)
-		text = work.text
+		text = work.stringToSign(method, path, h, salt)
 	}
 	set(signature, v.string(work.sign(text)))
 	return nil
@@ -276,10 +273,7 @@ func (s *Signer) Signature(c otsauth.Credentials, method, path string, h http.He
 	}
 	work := pool.get()
 	defer pool.put(work)
-	work.lines.collect(h)
-	work.text = appendStringToSign(work.text, method, path, work.lines.all())
-	work.text = append(work.text, salt...)
-	return string(work.sign(work.text)), nil
+	return string(work.sign(work.stringToSign(method, path, h, salt))), nil
 }
 
 // first returns the first of a header's values; http.Header.Get would make the
