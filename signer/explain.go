@@ -148,7 +148,11 @@ func (x *explainer) wrongVersion() string {
 
 func (x *explainer) changedBody() string {
 	sum := md5.Sum(x.body)
-	if got := x.header(headerContentMD5); got != base64.StdEncoding.EncodeToString(sum[:]) || x.says("Mismatch between MD5") {
+	got := x.header(headerContentMD5)
+	if got == "" {
+		return "x-ots-contentmd5 is missing: the request was not signed by Sign, or a proxy removed the header"
+	}
+	if got != base64.StdEncoding.EncodeToString(sum[:]) || x.says("Mismatch between MD5") {
 		return fmt.Sprintf("the body changed after it was signed: x-ots-contentmd5 is not the MD5 of these %d bytes; look for a proxy or a middleware that encodes bodies", len(x.body))
 	}
 	return ""

@@ -39,6 +39,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 		"V4 where V2 is required":      {"cn-hangzhou", func(s *situation) { s.opts.ServerVersion = signer.V2 }, "signed with V4, and the service demands V2; leave the Region", ""},
 		"another body":                 {"", func(s *situation) { s.body = []byte("bodY") }, "the body changed after it was signed", ""},
 		"another body, as it says":     {"", func(s *situation) { s.opts.ServerMessage = "Mismatch between MD5 value of request body" }, "the body changed", ""},
+		"no digest":                    {"", func(s *situation) { s.req.Header.Del("x-ots-contentmd5") }, "x-ots-contentmd5 is missing", ""},
 		"a clock that is behind":       {"", func(s *situation) { s.opts.ServerTime = time.Now().Add(time.Hour) }, "clock is 1h0m", ""},
 		"a clock that is ahead":        {"", func(s *situation) { s.opts.ServerTime = time.Now().Add(-time.Hour) }, "ahead of the service's", ""},
 		"a clock, as the service says": {"", func(s *situation) { s.opts.ServerMessage = "Mismatch between system time and x-ots-date: x." }, "more than 15 minutes off", ""},
