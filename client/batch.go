@@ -163,21 +163,22 @@ type BatchWriteRowResponse struct {
 
 // BatchWriteRow writes rows of any tables, each for itself: one may fail where
 // others succeed. Rows that fail and may be repeated under the retry policy are
-// sent again, they alone; each result stays in its place. The error is a
-// [*otsauth.ConfigError] for a request that cannot be encoded, or an [*Error] if
-// no row was answered; look at each result's Err besides.
+// sent again, they alone; each result stays in its place. One that a later row of
+// the batch has overwritten since is not: that would undo the later write. The
+// error is a [*otsauth.ConfigError] for a request that cannot be encoded, or an
+// [*Error] if no row was answered; look at each result's Err besides.
 func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest) (*BatchWriteRowResponse, error) {
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	b := batch{client: c, action: "BatchWriteRow", rows: len(req.Rows)}
 	writes := make([]batchWrite, len(req.Rows))
+	b := batch{client: c, action: "BatchWriteRow", rows: len(req.Rows), writesSame: func(i, j int) bool { return writes[i].writesSame(&writes[j]) }}
 	for i, row := range req.Rows {
 		if row == nil {
 			return nil, &otsauth.ConfigError{Field: fmt.Sprintf("Rows[%d]", i), Problem: "is nil"}
 		}
 		var err error
-		if writes[i].table, writes[i].row, err = encodeInBatch(c.text, row); err != nil {
+		if writes[i], err = encodeInBatch(c.text, row); err != nil {
 			return nil, err
 		}
 	}
@@ -202,12 +203,6 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 		return nil, err
 	}
 	return &BatchWriteRowResponse{ResponseMeta: meta, Results: results}, nil
-}
-
-// A batchWrite is one row of a batch on the wire.
-type batchWrite struct {
-	table string
-	row   *otspb.RowInBatchWriteRowRequest
 }
 
 // writeTables returns the request for the pending rows, grouped by table, and

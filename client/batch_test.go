@@ -235,9 +235,70 @@ func TestABatchThatFailsLaterKeepsTheRowsThatAreDone(t *testing.T) {
 		answer, err := c.BatchWriteRow(t.Context(), writes())
 		require.NoError(t, err)
 		require.ErrorIs(t, answer.Results[1].Err, client.CodeNoPermissionAccess)
+		require.ErrorIs(t, answer.Results[1].Err, client.CodeServerBusy, "what was wrong with the row is not lost")
+		var e *client.Error
+		require.ErrorAs(t, answer.Results[1].Err, &e)
+		require.Equal(t, client.CodeNoPermissionAccess, e.Code)
+		require.Equal(t, 2, e.Attempts)
 		require.NoError(t, answer.Results[0].Err)
 		require.Equal(t, 2, answer.Attempts)
 	})
+}
+
+func TestARowThatALaterOneHasOverwrittenIsNotRepeated(t *testing.T) {
+	put := func(table, id string, n int64) client.Write {
+		return &client.PutRowRequest{Table: table, PrimaryKey: idKey(id), Columns: []client.Column{{Name: "n", Value: client.Int(n)}}}
+	}
+	numbered := func() client.Write {
+		return &client.PutRowRequest{Table: "one", PrimaryKey: client.PrimaryKey{{Name: "id", Value: client.String("a")}, {Name: "n", Value: client.AutoIncrement()}}}
+	}
+	for name, c := range map[string]struct {
+		rows  []client.Write
+		fails []string // the codes of the first request's rows
+		again []int    // the rows that are sent again
+	}{
+		"a later write of the same row":            {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", ""}, nil},
+		"an earlier write of the same row":         {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"", "OTSServerBusy"}, []int{1}},
+		"both failed, and keep their order":        {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSServerBusy"}, []int{0, 1}},
+		"the later one failed for good":            {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSParameterInvalid"}, []int{0}},
+		"another row, and another table's":         {[]client.Write{put("one", "a", 1), put("one", "b", 2), put("two", "a", 3)}, []string{"OTSServerBusy", "", ""}, []int{0}},
+		"rows that the service numbers are others": {[]client.Write{numbered(), numbered()}, []string{"OTSServerBusy", ""}, []int{0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sent [][]byte
+				cl := stub(func(_ string, body []byte) (int, proto.Message) {
+					var request otspb.BatchWriteRowRequest
+					require.NoError(t, proto.Unmarshal(body, &request))
+					answer := &otspb.BatchWriteRowResponse{}
+					first := len(sent) == 0
+					for _, table := range request.GetTables() {
+						part := &otspb.TableInBatchWriteRowResponse{TableName: table.TableName}
+						for _, row := range table.GetRows() {
+							one := &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(true)}
+							if first && c.fails[len(sent)] != "" {
+								one = &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(false), Error: &otspb.Error{Code: proto.String(c.fails[len(sent)])}}
+							}
+							sent = append(sent, row.GetRowChange())
+							part.Rows = append(part.Rows, one)
+						}
+						answer.Tables = append(answer.Tables, part)
+					}
+					return http.StatusOK, answer
+				}).client(t, client.Options{})
+				answer, err := cl.BatchWriteRow(t.Context(), &client.BatchWriteRowRequest{Rows: c.rows})
+				require.NoError(t, err)
+				require.Len(t, sent, len(c.rows)+len(c.again))
+				for place, i := range c.again {
+					require.Equal(t, sent[i], sent[len(c.rows)+place])
+				}
+				if c.again == nil {
+					require.ErrorIs(t, answer.Results[0].Err, client.CodeServerBusy)
+					require.ErrorContains(t, answer.Results[0].Err, "a later row of the batch has written the same row")
+				}
+			})
+		})
+	}
 }
 
 func TestABatchThatFailsLaterWithoutAnAnswerNamesTheLastOneThatCame(t *testing.T) {

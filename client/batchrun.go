@@ -21,6 +21,9 @@ type batch struct {
 	// send asks for the pending rows, given by number, and returns an answer for
 	// each, in that order.
 	send func(pending []int) (ResponseMeta, []rowAnswer, error)
+	// writesSame reports whether two rows of the batch, given by number, write the
+	// same row of a table. Nil: none does.
+	writesSame func(i, j int) bool
 }
 
 // rowAnswer is the service's answer to one row.
@@ -65,19 +68,19 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 			if round == 1 {
 				return ResponseMeta{}, nil, err
 			}
-			for _, i := range pending { // the rows that are done stay done
-				results[i] = BatchResult{Err: err}
-			}
 			var e *Error
 			if errors.As(err, &e) {
 				total = ResponseMeta{RequestID: cmp.Or(e.RequestID, total.RequestID), Attempts: attempts + e.Attempts}
+			}
+			for _, i := range pending { // the rows that are done stay done
+				results[i].Err = after(results[i].Err, err, total)
 			}
 			return total, results, nil
 		}
 		attempts += meta.Attempts
 		total = ResponseMeta{RequestID: meta.RequestID, Attempts: attempts}
 		for place, i := range pending {
-			results[i] = b.result(meta, &answers[place])
+			results[i] = b.result(total, &answers[place])
 		}
 		var delay time.Duration
 		pending, delay = b.again(results, pending, round, time.Since(began))
@@ -86,7 +89,7 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 		}
 		if !b.client.wait(ctx, delay) {
 			for _, i := range pending {
-				results[i].Err = ended(ctx, results[i].Err)
+				results[i].Err = after(results[i].Err, ctx.Err(), total)
 			}
 			return total, results, nil
 		}
@@ -99,6 +102,10 @@ func (b *batch) again(results []BatchResult, pending []int, round int, elapsed t
 	again := slices.DeleteFunc(slices.Clone(pending), func(i int) bool {
 		var e *Error
 		if !errors.As(results[i].Err, &e) || e.StatusCode == 0 {
+			return true
+		}
+		if b.isOverwritten(results, i) {
+			e.Hint = hintOverwritten
 			return true
 		}
 		d, retry := b.client.opts.Retry.Next(Attempt{
@@ -119,6 +126,24 @@ func (b *batch) again(results []BatchResult, pending []int, round int, elapsed t
 		return nil, 0
 	}
 	return again, delay
+}
+
+// hintOverwritten is the next step of a row that was not repeated because that
+// would undo a later one.
+const hintOverwritten = "it was not repeated: a later row of the batch has written the same row since; send it again if it is to be the last"
+
+// isOverwritten reports whether a later row of the batch has written the same row.
+// What the service did not refuse is taken for written.
+func (b *batch) isOverwritten(results []BatchResult, i int) bool {
+	if b.writesSame == nil {
+		return false
+	}
+	for later := i + 1; later < b.rows; later++ {
+		if e := (*Error)(nil); b.writesSame(i, later) && (!errors.As(results[later].Err, &e) || e.Code == "") {
+			return true
+		}
+	}
+	return false
 }
 
 // result returns one row's answer in its public form.
@@ -145,14 +170,15 @@ func (b *batch) result(meta ResponseMeta, answer *rowAnswer) BatchResult {
 // statusOfRow is the HTTP status of an answer with errors of rows.
 const statusOfRow = 200
 
-// ended adds the context's error to a row's.
-func ended(ctx context.Context, err error) error {
-	var e *Error
-	if !errors.As(err, &e) {
-		return err
+// after is the error of a row that failed, and whose repetition then failed with
+// why.
+func after(row, why error, total ResponseMeta) error {
+	e := (*Error)(nil)
+	if !errors.As(why, &e) && !errors.As(row, &e) {
+		return why
 	}
 	last := *e
-	last.Err = fmt.Errorf("%w; the last attempt: %w", ctx.Err(), err)
+	last.Attempts, last.Err = total.Attempts, fmt.Errorf("%w; the row's answer before: %w", why, row)
 	return &last
 }
 

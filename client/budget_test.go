@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
 	"github.com/otsauth/otsauth/internal/otspb"
 	"github.com/otsauth/otsauth/otstest"
@@ -103,6 +104,15 @@ func TestATraceIDIsSentAndSigned(t *testing.T) {
 	_, err = c.ListTable(context.WithValue(t.Context(), key{}, "trace-1"))
 	require.NoError(t, err, "the server checks the signature over it")
 	require.Equal(t, []string{"", "trace-1"}, seen)
-	_, err = c.ListTable(context.WithValue(t.Context(), key{}, "line\nbreak"))
-	require.Error(t, err)
+	for _, id := range []string{"line\nbreak", "nul\x00"} {
+		_, err = c.ListTable(context.WithValue(t.Context(), key{}, id))
+		var ce *otsauth.ConfigError
+		require.ErrorAs(t, err, &ce)
+		require.Equal(t, "TraceID", ce.Field)
+		require.NotContains(t, err.Error(), "no credentials")
+		var e *client.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, 0, e.Attempts)
+	}
+	require.Len(t, seen, 2, "what no header can have is not sent, nor tried again")
 }

@@ -129,12 +129,11 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	if k.fullSize > 0 {
 		setCompressed(req.Header, k.fullSize)
 	}
-	if k.client.opts.TraceID != nil {
-		if id := k.client.opts.TraceID(ctx); id != "" {
-			req.Header.Set(headerTraceID, id)
-		}
+	err := k.name(ctx, req.Header)
+	if err != nil {
+		o.err = k.failed(nil, err)
+		return o
 	}
-	var err error
 	if o.used, err = k.client.signer.Sign(ctx, req, k.body); err != nil {
 		k.unsigned++
 		o.err = k.failed(nil, &credentialsError{err})
@@ -156,6 +155,19 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	}
 	o.took = time.Since(began)
 	return o
+}
+
+// name sets the attempt's trace ID, if it has one.
+func (k *call) name(ctx context.Context, header http.Header) error {
+	if k.client.opts.TraceID == nil {
+		return nil
+	}
+	id := k.client.opts.TraceID(ctx)
+	if id == "" {
+		return nil
+	}
+	header.Set(headerTraceID, id)
+	return checkHeader("TraceID", id)
 }
 
 // read reads and checks an answer.

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -82,17 +84,33 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 	return body, nil
 }
 
+// A batchWrite is one row of a batch on the wire.
+type batchWrite struct {
+	table string
+	row   *otspb.RowInBatchWriteRowRequest
+	key   []byte // names the row; empty: the service does, by auto-increment
+}
+
+// writesSame reports whether two writes are of the same row.
+func (b *batchWrite) writesSame(other *batchWrite) bool {
+	return len(b.key) > 0 && b.table == other.table && bytes.Equal(b.key, other.key)
+}
+
 // encodeInBatch checks a write and returns it as one of a batch.
-func encodeInBatch(t text, w Write) (table string, message *otspb.RowInBatchWriteRowRequest, err error) {
+func encodeInBatch(t text, w Write) (batchWrite, error) {
 	s := newWritten()
 	defer s.release()
 	if err := w.write(t, s); err != nil {
-		return "", nil, err
+		return batchWrite{}, err
 	}
-	return s.table, &otspb.RowInBatchWriteRowRequest{
+	encoded := batchWrite{table: s.table, row: &otspb.RowInBatchWriteRowRequest{
 		Type: s.kind.Enum(), RowChange: pb.Append(nil, &s.row), ReturnContent: s.content,
 		Condition: &otspb.Condition{RowExistence: s.existence.Enum(), ColumnCondition: s.filter},
-	}, nil
+	}}
+	if !slices.ContainsFunc(s.row.PrimaryKey, func(c pb.Cell) bool { return c.Value.Kind() == pb.AutoIncrement }) {
+		encoded.key = pb.Append(nil, &pb.Row{PrimaryKey: s.row.PrimaryKey})
+	}
+	return encoded, nil
 }
 
 // release forgets the write and keeps its memory.

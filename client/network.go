@@ -22,6 +22,9 @@ func canPass(err error, answeredBefore bool) bool {
 	if se := (*sizeError)(nil); errors.As(err, &se) {
 		return false
 	}
+	if ce := (*otsauth.ConfigError)(nil); errors.As(err, &ce) {
+		return false
+	}
 	return answeredBefore || networkHint(err) == ""
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/text/encoding"
@@ -54,8 +55,8 @@ type Options struct {
 	Encoding encoding.Encoding
 	// CompressAbove compresses the bodies of requests that have more bytes than
 	// this, where that makes them shorter: less traffic for more CPU. Only the
-	// official Java SDK does so too, at no size unless asked. Zero: none is
-	// compressed.
+	// official Java SDK does so too, at no size unless asked. Zero or less: none
+	// is compressed.
 	CompressAbove int
 	// Transport sends the requests; TLSMinVersion and TLSMaxVersion are then its
 	// business. It must neither follow redirects nor repeat requests. Nil: a
@@ -65,7 +66,8 @@ type Options struct {
 	UserAgent string
 	// TraceID names an attempt for the service's logs, by what the call's context
 	// says; it is sent as x-ots-sdk-traceid and signed. It must be safe for
-	// concurrent use. Nil, or an empty name: none is sent.
+	// concurrent use. Nil, or an empty name: none is sent. One that no header can
+	// have fails the call with a [*otsauth.ConfigError].
 	TraceID func(ctx context.Context) string
 	// InsecureHTTP allows an http:// endpoint that is not on loopback. Set it
 	// only inside a VPC: the network then sees tokens and data.
@@ -107,10 +109,21 @@ func (o *Options) withDefaults() (Options, error) {
 	if filled.UserAgent == "" {
 		filled.UserAgent = defaultUserAgent
 	}
+	if err := checkHeader("UserAgent", filled.UserAgent); err != nil {
+		return filled, err
+	}
 	if filled.Transport == nil {
 		filled.Transport = filled.newTransport()
 	}
 	return filled, nil
+}
+
+// checkHeader refuses what cannot be sent as a header's value.
+func checkHeader(field, value string) error {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return &otsauth.ConfigError{Field: field, Problem: "has a line end or another control character, which no HTTP header can have"}
+	}
+	return nil
 }
 
 // newTransport returns the client's own transport: HTTP/1.1, as all official

@@ -51,6 +51,8 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"a label that is a hyphen":    {"https://-", "i", p, nil, "no host name that can be"},
 		"a forgotten instance":        {"https://.cn-hangzhou.ots.aliyuncs.com", "i", p, nil, "no host name that can be"},
 		"a question mark":             {"https://example.com/?", "i", p, nil, "something after the host"},
+		"a user agent of two lines":   {"https://example.com", "i", p, &client.Options{UserAgent: "a/1\r\nb: c"}, "UserAgent has a line end"},
+		"a user agent with a NUL":     {"https://example.com", "i", p, &client.Options{UserAgent: "a\x00"}, "UserAgent has a line end or another control character"},
 		"TLS bounds the wrong way":    {"https://example.com", "i", p, &client.Options{TLSMinVersion: tls.VersionTLS13, TLSMaxVersion: tls.VersionTLS12}, "TLSMaxVersion is lower"},
 	} {
 		t.Run(name, func(t *testing.T) {
