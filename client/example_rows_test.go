@@ -42,6 +42,8 @@ func ExampleOTSClient_UpdateRow() {
 		Changes: []client.Change{
 			client.PutColumn("city", client.String("Hangzhou")),
 			client.IncrementColumn("age", 1),
+			client.DeleteColumn("nickname"),
+			client.DeleteVersion("email", time.UnixMilli(1003)),
 		},
 		Return: client.ReturnAfterModify, ReturnColumns: []string{"age"},
 	})

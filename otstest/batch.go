@@ -7,11 +7,11 @@ import (
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
-// The limits of a batch. (Source: the documentation of the two actions.)
+// The limits of a batch and of a write. (Source: the documentation of the actions.)
 const (
 	maxBatchReads  = 100
 	maxBatchWrites = 200
-	maxBatchBytes  = 4 << 20
+	maxWriteBytes  = 4 << 20
 )
 
 // batchGetRow reads rows. What is wrong with the request fails all of it.
@@ -103,8 +103,8 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 		return nil, invalid("No row is specified in BatchWriteRow.")
 	case total > maxBatchWrites:
 		return nil, invalid("Rows count exceeds the upper limit: %d.", maxBatchWrites)
-	case size > maxBatchBytes:
-		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size:%d.", maxBatchBytes, size)
+	case size > maxWriteBytes:
+		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size:%d.", maxWriteBytes, size)
 	}
 	if refused := checkNames(names); refused != nil {
 		return nil, refused

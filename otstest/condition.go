@@ -14,6 +14,9 @@ type condition struct {
 
 func decodeCondition(message *otspb.Condition) (condition, *refusal) {
 	c := condition{expect: message.GetRowExistence()}
+	if otspb.RowExistenceExpectation_name[int32(c.expect)] == "" {
+		return c, invalid("Invalid row-existence expectation: %d.", c.expect)
+	}
 	if message.GetColumnCondition() == nil {
 		return c, nil
 	}

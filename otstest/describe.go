@@ -67,10 +67,8 @@ func checkUpdate(req *otspb.UpdateTableRequest) *refusal {
 		return invalid("Invalid Capacity Unit for UpdateTable: Either read(%d) or write(%d) should be non-negative.", cu.GetRead(), cu.GetWrite())
 	case options != nil && proto.Size(options) == 0:
 		return invalid("No parameter is specified in table options.")
-	case options != nil && options.TimeToLive != nil && (options.GetTimeToLive() == 0 || options.GetTimeToLive() < neverExpires):
-		return invalid("TimeToLive cannot be 0 or less than -1.")
-	case options != nil && options.MaxVersions != nil && options.GetMaxVersions() <= 0:
-		return invalid("The maximum versions cannot be less than or equal to 0")
+	case options != nil:
+		return checkGiven(options)
 	}
 	return nil
 }

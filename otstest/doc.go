@@ -13,8 +13,10 @@
 // The actions on tables, rows, ranges and batches work on an ordered store in
 // memory, with versions, time to live (by [Options].Now), auto-increment keys,
 // conditions and filters. There are no search, SQL, time series or transactions;
-// streams and indexes are described and do nothing.
+// streams and indexes are described and do nothing. A version may have any
+// timestamp, so that tests can use small ones; the service refuses those that are
+// further from the present than the table's MaxTimeDeviation.
 //
-// What the real service does in a few cases is not documented; the comments
-// in this package say "assumed" there, and [Options] can change it.
+// What the real service does in a few cases is not documented; docs/decisions.md
+// of this module lists what is assumed there, and [Options] can change some of it.
 package otstest

@@ -25,6 +25,9 @@ func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) 
 	if refused != nil {
 		return nil, refused
 	}
+	if d := req.GetDirection(); otspb.Direction_name[int32(d)] == "" {
+		return nil, refuseMessage("the direction is %d", d)
+	}
 	if req.Limit != nil && req.GetLimit() <= 0 {
 		return nil, invalid("The limit must be greater than 0.")
 	}

@@ -48,6 +48,7 @@ func TestBadRequests(t *testing.T) {
 		return &otspb.BatchGetRowRequest{Tables: tables}
 	}
 	one := encoded(key("a", 1))
+	tooMuch := encoded(key("a", 1), slices.Repeat([]pb.Cell{text("x", strings.Repeat("x", 1_500_000))}, 3)...)
 	broken := slices.Clone(good)
 	broken[len(broken)-1]++
 	exist := expects(otspb.RowExistenceExpectation_EXPECT_EXIST)
@@ -69,6 +70,13 @@ func TestBadRequests(t *testing.T) {
 		"an update that names no option":         {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{}}, "No parameter is specified in table options."},
 		"an update to no time to live":           {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{TimeToLive: proto.Int32(0)}}, "TimeToLive cannot be 0 or less than -1."},
 		"an update to no versions":               {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{MaxVersions: proto.Int32(0)}}, "The maximum versions cannot be less than or equal to 0"},
+		"an update to a deviation below zero":    {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{DeviationCellVersionInSec: proto.Int64(-1)}}, "The maximum deviation must be in range [0, INT64_MAX/1000000]."},
+		"a put of too many bytes":                {"PutRow", putting(tooMuch), "The total data size of PutRow request exceeds the limit, limit size: 4194304 , data size: " + strconv.Itoa(len(tooMuch)) + "."},
+		"an update of too many bytes":            {"UpdateRow", &otspb.UpdateRowRequest{TableName: proto.String("t"), RowChange: tooMuch, Condition: ignore()}, "The total data size of UpdateRow request exceeds the limit, limit size: 4194304 , data size: " + strconv.Itoa(len(tooMuch)) + "."},
+		"an expectation that is none":            {"PutRow", &otspb.PutRowRequest{TableName: proto.String("t"), Row: good, Condition: expects(7)}, "Invalid row-existence expectation: 7."},
+		"a return type that is none":             {"DeleteRow", &otspb.DeleteRowRequest{TableName: proto.String("t"), PrimaryKey: deletion(key("a", 1)), Condition: ignore(), ReturnContent: &otspb.ReturnContent{ReturnType: otspb.ReturnType(7).Enum()}}, "Invalid return type: 7."},
+		"a batch that does nothing known":        {"BatchWriteRow", writes(write(7, good, ignore())), "The type of row in batch write operation is invalid."},
+		"a range in no direction":                {"GetRange", rangeRequest(7, key("a", 1), key("b", 1)), "Failed to parse the ProtoBuf message."},
 		"no header":                              {"PutRow", putting([]byte{1, 0, 0, 0}), "Cell data broken, mismatch header, actual: 1 , expect: 117."},
 		"no row":                                 {"PutRow", putting(good[:4]), "data format is invalid."},
 		"two rows":                               {"PutRow", putting(pb.Append(nil, &pb.Row{PrimaryKey: key("a", 1)}, &pb.Row{PrimaryKey: key("b", 1)})), "data format is invalid."},

@@ -18,6 +18,8 @@ const (
 	defaultInstance = "otstest"
 	defaultRegion   = "cn-hangzhou"
 
+	defaultMaxTables = 64
+
 	// maxRecorded is how many requests a server remembers.
 	maxRecorded = 1024
 )
@@ -39,6 +41,9 @@ type Options struct {
 	// What the real service answers is not documented. Zero: HTTP 403,
 	// OTSAuthFailed, "The security token has expired.".
 	ExpiredToken Refusal
+	// MaxTables is how many tables and indexes there may be. Zero: 64, as the
+	// service's documentation of limits has it.
+	MaxTables int
 	// MissingHeaderCode is the code of the refusal of a request without a
 	// required header. Empty: "OTSParameterInvalid", as the documentation has
 	// it; "OTSMissingHeader", and quotes around the header's name, is what the
@@ -102,6 +107,7 @@ func Start(opts *Options) (*Server, error) {
 	}
 	setDefault(&s.opts.Instance, defaultInstance)
 	setDefault(&s.opts.Region, defaultRegion)
+	setDefault(&s.opts.MaxTables, defaultMaxTables)
 	setDefault(&s.opts.MissingHeaderCode, codeParameterInvalid)
 	setDefault(&s.opts.UnsupportedOperationCode, codeParameterInvalid)
 	setDefault(&s.opts.ExpiredToken, Refusal{http.StatusForbidden, codeAuthFailed, "The security token has expired."})

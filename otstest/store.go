@@ -3,6 +3,7 @@ package otstest
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -54,16 +55,24 @@ func (s *store) names() []string {
 	return slices.Sorted(maps.Keys(s.tables))
 }
 
-// add adds a table, and reports false if its name is taken.
-func (s *store) add(t *table) bool {
+// add adds a table, unless its name is taken or there would be more than limit
+// tables. An index counts as one. (Source: the documentation's limits.)
+func (s *store) add(t *table, limit int) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := t.meta.GetTableName()
 	if _, taken := s.tables[name]; taken {
-		return false
+		return refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table %q", name)
+	}
+	n := 1 + len(t.indexes)
+	for _, other := range s.tables {
+		n += 1 + len(other.indexes)
+	}
+	if n > limit {
+		return refuse(http.StatusForbidden, "OTSQuotaExhausted", "Number of tables exceeded the quota.", "there would be %d tables and indexes, and may be %d", n, limit)
 	}
 	s.tables[name] = t
-	return true
+	return nil
 }
 
 // remove removes a table with its rows, and reports false if there is none.

@@ -1,7 +1,7 @@
 package otstest
 
 import (
-	"net/http"
+	"math"
 	"regexp"
 	"slices"
 
@@ -16,8 +16,7 @@ const (
 
 	// defaultDeviation is how many seconds a version's timestamp may be from
 	// the present, as DescribeTable has it. (Source: the documentation of
-	// table options.) The server describes it and does not enforce it: tests
-	// write small timestamps.
+	// table options.)
 	defaultDeviation = 86400
 
 	// neverExpires is the time to live of a table that keeps its data.
@@ -54,12 +53,9 @@ func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *ref
 	now := s.opts.Now()
 	cu := &otspb.CapacityUnit{Read: proto.Int32(0), Write: proto.Int32(0)}
 	proto.Merge(cu, req.GetReservedThroughput().GetCapacityUnit())
-	if !s.store.add(&table{
+	return &otspb.CreateTableResponse{}, s.store.add(&table{
 		meta: meta, options: options, throughput: cu, stream: req.GetStreamSpec(), indexes: req.GetIndexMetas(), created: now, adjusted: now, streamed: now,
-	}) {
-		return nil, refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table %q", meta.GetTableName())
-	}
-	return &otspb.CreateTableResponse{}, nil
+	}, s.opts.MaxTables)
 }
 
 func checkMeta(meta *otspb.TableMeta) *refusal {
@@ -77,6 +73,8 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 			return invalid("Invalid column name: '%s'.", name)
 		case seen[name]:
 			return invalid("Duplicated primary key name: '%s'.", name)
+		case otspb.PrimaryKeyType_name[int32(column.GetType())] == "":
+			return invalid("Invalid column type, only STRING,INTEGER,BINARY is allowed.")
 		}
 		seen[name] = true
 		if column.Option == nil {
@@ -102,6 +100,9 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 		}
 		if seen[name] {
 			return invalid("Duplicated attribute column name with primary key column: %s.", name)
+		}
+		if otspb.DefinedColumnType_name[int32(column.GetType())] == "" {
+			return invalid("Invalid column type: %d.", column.GetType())
 		}
 		seen[name] = true
 	}
@@ -145,10 +146,20 @@ func checkOptions(options *otspb.TableOptions) *refusal {
 		return invalid("Time-to-live is missing while creating table.")
 	case options.MaxVersions == nil:
 		return invalid("MaxVersions is missing while creating table.")
-	case options.GetTimeToLive() == 0 || options.GetTimeToLive() < neverExpires:
+	}
+	return checkGiven(options)
+}
+
+// checkGiven checks those options that are there.
+func checkGiven(options *otspb.TableOptions) *refusal {
+	deviation := options.GetDeviationCellVersionInSec()
+	switch {
+	case options.TimeToLive != nil && (options.GetTimeToLive() == 0 || options.GetTimeToLive() < neverExpires):
 		return invalid("TimeToLive cannot be 0 or less than -1.")
-	case options.GetMaxVersions() <= 0:
+	case options.MaxVersions != nil && options.GetMaxVersions() <= 0:
 		return invalid("The maximum versions cannot be less than or equal to 0")
+	case deviation < 0 || deviation > math.MaxInt64/1_000_000:
+		return invalid("The maximum deviation must be in range [0, INT64_MAX/1000000].")
 	}
 	return nil
 }

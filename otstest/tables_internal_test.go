@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,20 @@ func TestCreateTableRefusesWhatCannotBe(t *testing.T) {
 			r.TableMeta.PrimaryKey = append(r.TableMeta.PrimaryKey, keyColumn("m"))
 			r.TableMeta.PrimaryKey[1].Option, r.TableMeta.PrimaryKey[2].Option = automatic, automatic
 		}, "400 OTSParameterInvalid AUTO_INCREMENT primary key count must <= 1."},
+		"a key column of no type": {func(r *otspb.CreateTableRequest) {
+			r.TableMeta.PrimaryKey[0].Type = otspb.PrimaryKeyType(9).Enum()
+		}, "400 OTSParameterInvalid Invalid column type, only STRING,INTEGER,BINARY is allowed."},
+		"a defined column of no type": {func(r *otspb.CreateTableRequest) {
+			bad := column("x")
+			bad.Type = otspb.DefinedColumnType(9).Enum()
+			r.TableMeta.DefinedColumn = []*otspb.DefinedColumnSchema{bad}
+		}, "400 OTSParameterInvalid Invalid column type: 9."},
+		"a deviation below zero": {func(r *otspb.CreateTableRequest) {
+			r.TableOptions.DeviationCellVersionInSec = proto.Int64(-1)
+		}, "400 OTSParameterInvalid The maximum deviation must be in range [0, INT64_MAX/1000000]."},
+		"a deviation beyond all time": {func(r *otspb.CreateTableRequest) {
+			r.TableOptions.DeviationCellVersionInSec = proto.Int64(math.MaxInt64)
+		}, "400 OTSParameterInvalid The maximum deviation must be in range [0, INT64_MAX/1000000]."},
 		"33 defined columns": {func(r *otspb.CreateTableRequest) {
 			r.TableMeta.DefinedColumn = slices.Repeat([]*otspb.DefinedColumnSchema{column("x")}, 33)
 		}, "400 OTSParameterInvalid The number of defined columns must be in range: [0, 32]."},
@@ -79,6 +94,38 @@ func TestCreateTableRefusesWhatCannotBe(t *testing.T) {
 			require.NotNil(t, refused)
 			require.Equal(t, c.want, fmt.Sprint(refused.StatusCode, " ", refused.Code, " ", refused.Message))
 			require.Equal(t, before, s.Dump())
+		})
+	}
+}
+
+func TestThereAreNoMoreTablesThanTheQuota(t *testing.T) {
+	for name, c := range map[string]struct {
+		options *Options
+		tables  int
+	}{
+		"the service's": {nil, 64},
+		"another":       {&Options{MaxTables: 3}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := NewServer(t, c.options)
+			create := func(i int, indexes ...*otspb.IndexMeta) *Refusal {
+				request := tableRequest(fmt.Sprint("t", i), nil, nil)
+				request.IndexMetas = indexes
+				return call(t, s, "CreateTable", request, &otspb.CreateTableResponse{})
+			}
+			index := &otspb.IndexMeta{
+				Name: proto.String("i"), PrimaryKey: []string{"n"},
+				IndexUpdateMode: otspb.IndexUpdateMode_IUM_ASYNC_INDEX.Enum(), IndexType: otspb.IndexType_IT_GLOBAL_INDEX.Enum(),
+			}
+			for i := range c.tables - 1 {
+				require.Nil(t, create(i))
+			}
+			full := &Refusal{403, "OTSQuotaExhausted", "Number of tables exceeded the quota."}
+			require.Equal(t, full, create(c.tables, index), "an index counts as a table")
+			require.Nil(t, create(c.tables))
+			require.Equal(t, full, create(c.tables+1))
+			require.Nil(t, call(t, s, "DeleteTable", &otspb.DeleteTableRequest{TableName: proto.String("t0")}, &otspb.DeleteTableResponse{}))
+			require.Nil(t, create(c.tables+1))
 		})
 	}
 }

@@ -63,10 +63,15 @@ func decoded[T any, M interface {
 	return func(s *Server, body []byte) (proto.Message, *refusal) {
 		request := M(new(T))
 		if err := proto.Unmarshal(body, request); err != nil {
-			return nil, refuse(http.StatusBadRequest, codeParameterInvalid, "Failed to parse the ProtoBuf message.", "%v", err)
+			return nil, refuseMessage("%v", err)
 		}
 		return do(s, request)
 	}
+}
+
+// refuseMessage refuses a request that is no message of its action's.
+func refuseMessage(reason string, args ...any) *refusal {
+	return refuse(http.StatusBadRequest, codeParameterInvalid, "Failed to parse the ProtoBuf message.", reason, args...)
 }
 
 // serveTablestore verifies a request, does it, and signs the answer.

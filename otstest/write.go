@@ -27,11 +27,17 @@ type written struct {
 }
 
 func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
+	if n := len(req.GetRow()); n > maxWriteBytes {
+		return nil, invalid("The total data size of PutRow request exceeds the limit, limit size: %d , data size: %d.", maxWriteBytes, n)
+	}
 	done, refused := s.change(req.GetTableName(), otspb.OperationType_PUT, req.GetRow(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.PutRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) updateRow(req *otspb.UpdateRowRequest) (proto.Message, *refusal) {
+	if n := len(req.GetRowChange()); n > maxWriteBytes {
+		return nil, invalid("The total data size of UpdateRow request exceeds the limit, limit size: %d , data size: %d.", maxWriteBytes, n)
+	}
 	done, refused := s.change(req.GetTableName(), otspb.OperationType_UPDATE, req.GetRowChange(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.UpdateRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
@@ -66,6 +72,12 @@ func decodeChange(kind otspb.OperationType, data []byte, c *otspb.Condition, con
 		return nil, refused
 	}
 	made := &change{kind: kind, row: row, size: len(data), content: content}
+	switch what := content.GetReturnType(); {
+	case otspb.OperationType_name[int32(kind)] == "":
+		return nil, invalid("The type of row in batch write operation is invalid.")
+	case otspb.ReturnType_name[int32(what)] == "":
+		return nil, invalid("Invalid return type: %d.", what)
+	}
 	if kind == otspb.OperationType_DELETE {
 		switch {
 		case !row.Deleted:
