@@ -5,8 +5,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
@@ -31,13 +33,13 @@ func benchmarkEncodePutRow(b *testing.B) {
 	}
 }
 
-// BenchmarkDecodeRows decodes 1,000 rows of 10 columns and checks their sums. The
-// module interop has the same benchmark with the official Go SDK.
-func BenchmarkDecodeRows(b *testing.B) {
-	b.Run("impl=otsauth", benchmarkDecodeRows)
+// BenchmarkDecodeGetRange decodes an answer of 1,000 rows of 10 columns and checks
+// their sums. The module interop has the same benchmark with the official Go SDK.
+func BenchmarkDecodeGetRange(b *testing.B) {
+	b.Run("impl=otsauth", benchmarkDecodeGetRange)
 }
 
-func benchmarkDecodeRows(b *testing.B) {
+func benchmarkDecodeGetRange(b *testing.B) {
 	rows := make([]*pb.Row, 1000)
 	for i := range rows {
 		rows[i] = &pb.Row{PrimaryKey: []pb.Cell{{Name: "pk1", Value: pb.StringValue("iampk")}, {Name: "pk2", Value: pb.IntValue(int64(i))}}}
@@ -49,14 +51,17 @@ func benchmarkDecodeRows(b *testing.B) {
 			rows[i].Columns = append(rows[i].Columns, cell)
 		}
 	}
-	data := string(pb.Append(nil, rows...))
-	got, err := client.DecodeRows(data)
+	body, err := proto.Marshal(&otspb.GetRangeResponse{
+		Consumed: consumed(), Rows: answered(pb.Append(nil, rows...)), DataBlockType: otspb.DataBlockType_DBT_PLAIN_BUFFER.Enum(),
+	})
 	require.NoError(b, err)
-	require.Len(b, got, 1000)
-	b.SetBytes(int64(len(data)))
+	got, err := client.DecodeGetRange(body)
+	require.NoError(b, err)
+	require.Len(b, got.Rows, 1000)
+	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := client.DecodeRows(data); err != nil {
+		if _, err := client.DecodeGetRange(body); err != nil {
 			b.Fatal(err)
 		}
 	}

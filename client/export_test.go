@@ -8,6 +8,9 @@ import (
 	"net/http"
 
 	"golang.org/x/text/encoding"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/otsauth/otsauth/internal/otspb"
 )
 
 // SetDialer replaces how a client's own transport connects.
@@ -53,5 +56,11 @@ func ParseEndpoint(endpoint string) (base, instance string, err error) {
 // EncodePutRow returns the body of a request.
 func EncodePutRow(r *PutRowRequest) ([]byte, error) { return encodeWrite(text{}, r) }
 
-// DecodeRows decodes the rows of an answer.
-func DecodeRows(data string) ([]*Row, error) { return text{}.decodeRows(data) }
+// DecodeGetRange decodes the body of an answer.
+func DecodeGetRange(body []byte) (*GetRangeResponse, error) {
+	var answer otspb.GetRangeResponse
+	if err := proto.Unmarshal(body, &answer); err != nil {
+		return nil, err
+	}
+	return text{}.decodeRange(&answer)
+}
