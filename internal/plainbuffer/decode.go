@@ -2,7 +2,6 @@ package plainbuffer
 
 import (
 	"errors"
-	"math"
 	"slices"
 )
 
@@ -17,19 +16,19 @@ func Decode[T string | []byte](data T) ([]Row, error) {
 		rows []Row
 		free []Cell // what the rows have not taken yet
 	)
-	begin, key, cells := d.pos, 4, 16 // of the last row, in the beginning a guess
+	begin, key, cells := d.Left(), 4, 16 // of the last row, in the beginning a guess
 	for d.More() {
 		// Most rows of a table are alike: make room for as many like the last
 		// one as the rest of the data can hold.
 		if len(free) < cells {
 			more := 1
 			if len(rows) > 0 {
-				more += (len(data) - d.pos) / (d.pos - begin)
+				more += d.Left() / (begin - d.Left())
 			}
 			free = make([]Cell, more*cells)
 			rows = slices.Grow(rows, more)
 		}
-		begin = d.pos
+		begin = d.Left()
 		row := Row{PrimaryKey: free[:0:key], Columns: free[key:key]}
 		if err := d.Next(&row); err != nil {
 			return nil, err
@@ -47,254 +46,252 @@ func Decode[T string | []byte](data T) ([]Row, error) {
 // what [Append] writes, byte for byte. Whether a row makes sense, such as a cell
 // without a value, is for the caller to say.
 type Decoder struct {
-	data string
-	pos  int
+	size int    // of the whole buffer
+	rest string // what has not been read yet
 }
 
 // NewDecoder checks the header. Names, strings and blobs of the rows are parts
 // of data, if it is a string, and otherwise of the one copy that it makes.
-func NewDecoder[T string | []byte](data T) (*Decoder, error) {
-	d := &Decoder{data: string(data)}
+func NewDecoder[T string | []byte](data T) (Decoder, error) {
+	d := Decoder{len(data), string(data)}
 	if len(data) < 4 {
-		return nil, d.fail(ErrHeader, 0, header)
+		return d, d.fail(d.rest, ErrHeader, 0, header)
 	}
-	if got := uint32LE(d.data); got != header {
-		return nil, d.fail(ErrHeader, int64(got), header)
+	if got := uint32LE(d.rest); got != header {
+		return d, d.fail(d.rest, ErrHeader, int64(got), header)
 	}
-	d.pos = 4
+	d.rest = d.rest[4:]
 	return d, nil
 }
 
 // More reports whether another row begins.
-func (d *Decoder) More() bool { return d.pos < len(d.data) }
+func (d *Decoder) More() bool { return len(d.rest) > 0 }
 
 // Left returns how many bytes have not been read yet.
-func (d *Decoder) Left() int { return len(d.data) - d.pos }
+func (d *Decoder) Left() int { return len(d.rest) }
 
 // Next reads a row into r, reusing the memory of its cells. After an error, a
 // *[SyntaxError], neither r nor the Decoder is of any use.
 func (d *Decoder) Next(r *Row) error {
-	if err := d.row(r); err != nil {
+	rest, err := d.row(d.rest, r)
+	if err != nil {
 		return err
 	}
+	d.rest = rest
 	return nil
 }
 
-func (d *Decoder) row(r *Row) *SyntaxError {
+// The methods below read the beginning of what has not been read yet, and return
+// what is behind it: that stays in registers, where a position in the Decoder would
+// be written for each byte.
+
+func (d *Decoder) row(s string, r *Row) (string, *SyntaxError) {
 	*r = Row{PrimaryKey: r.PrimaryKey[:0], Columns: r.Columns[:0]}
-	begin, crc := d.pos, byte(0)
-	var err *SyntaxError
-	if d.skip(TagPrimaryKey) {
-		if r.PrimaryKey, crc, err = d.cells(r.PrimaryKey, TagPrimaryKey, crc); err != nil {
-			return err
+	var (
+		crc   byte
+		err   *SyntaxError
+		begin = len(s)
+	)
+	if begins(s, TagPrimaryKey) {
+		if s, r.PrimaryKey, crc, err = d.cells(s[1:], r.PrimaryKey, TagPrimaryKey, crc); err != nil {
+			return s, err
 		}
 	}
-	if d.skip(TagColumns) {
-		if r.Columns, crc, err = d.cells(r.Columns, TagColumns, crc); err != nil {
-			return err
+	if begins(s, TagColumns) {
+		if s, r.Columns, crc, err = d.cells(s[1:], r.Columns, TagColumns, crc); err != nil {
+			return s, err
 		}
 	}
-	if d.pos == begin {
-		return d.unexpected(TagPrimaryKey)
+	if len(s) == begin {
+		return s, d.unexpected(s, TagPrimaryKey)
 	}
 	marker := byte(0)
-	if d.skip(TagDeleteRow) {
-		r.Deleted, marker = true, 1
+	if begins(s, TagDeleteRow) {
+		s, r.Deleted, marker = s[1:], true, 1
 	}
-	if d.skip(TagExtension) {
-		n, err := d.length()
-		if err != nil {
-			return err
+	if begins(s, TagExtension) {
+		n, rest, ok := length(s[1:])
+		if !ok {
+			return s, d.noLength(s[1:])
 		}
 		if n == 0 {
-			return d.fail(ErrLength, 0, 1)
+			return s, d.fail(rest, ErrLength, 0, 1)
 		}
-		r.Extension = d.take(n)
+		r.Extension, s = rest[:n], rest[n:]
 	}
-	return d.checksum(TagRowChecksum, crcByte(crc, marker))
+	if crc = crcByte(crc, marker); !ends(s, TagRowChecksum, crc) {
+		return s, d.noEnd(s, TagRowChecksum, crc)
+	}
+	return s[2:], nil
 }
 
 // cells appends the cells that follow tag, at least one, and adds their
 // checksums to crc.
-func (d *Decoder) cells(dst []Cell, tag Tag, crc byte) ([]Cell, byte, *SyntaxError) {
-	begin := d.pos
-	for d.skip(TagCell) {
+func (d *Decoder) cells(s string, dst []Cell, tag Tag, crc byte) (string, []Cell, byte, *SyntaxError) {
+	begin := len(s)
+	for begins(s, TagCell) {
 		dst = append(dst, Cell{})
 		c := &dst[len(dst)-1]
-		if err := d.cell(c); err != nil {
+		rest, sum, err := d.cell(s[1:], c)
+		if err != nil {
 			err.Cell = c.Name
-			return dst, 0, err
+			return s, dst, 0, err
 		}
-		crc = crcByte(crc, d.data[d.pos-1])
+		s, crc = rest, crcByte(crc, sum)
 	}
-	if d.pos == begin {
-		err := d.unexpected(tag)
+	if len(s) == begin {
+		err := d.unexpected(s, tag)
 		if errors.Is(err, ErrTag) {
 			err.Err = ErrNoCells
 		}
-		return dst, 0, err
+		return s, dst, 0, err
 	}
-	return dst, crc, nil
+	return s, dst, crc, nil
 }
 
-// cell reads what follows a cell's tag, to the end of its checksum.
-func (d *Decoder) cell(c *Cell) *SyntaxError {
-	if !d.skip(TagName) {
-		return d.unexpected(TagName)
+// cell reads what follows a cell's tag, to the end of its checksum, which it
+// returns too.
+func (d *Decoder) cell(s string, c *Cell) (rest string, crc byte, err *SyntaxError) {
+	if !begins(s, TagName) {
+		return s, 0, d.unexpected(s, TagName)
 	}
-	n, err := d.length()
-	if err != nil {
-		return err
+	n, text, ok := length(s[1:])
+	if !ok {
+		return s, 0, d.noLength(s[1:])
 	}
-	c.Name = d.take(n)
-	crc := crcBytes(0, c.Name)
-	c.Absent = !d.skip(TagValue)
-	if !c.Absent {
-		if n, err = d.length(); err != nil {
-			return err
+	c.Name, s = text[:n], text[n:]
+	crc = crcBytes(0, c.Name)
+	if c.Absent = !begins(s, TagValue); !c.Absent {
+		if n, text, ok = length(s[1:]); !ok {
+			return s, 0, d.noLength(s[1:])
 		}
-		begin := d.pos
-		if c.Value, err = d.value(n); err != nil {
-			return err
+		if c.Value, err = d.value(text, n); err != nil {
+			return s, 0, err
 		}
-		crc = crcBytes(crc, d.data[begin:d.pos])
+		crc = crcBytes(crc, text[:n])
+		s = text[n:]
 	}
-	if d.skip(TagOp) {
-		if err := d.need(1); err != nil {
-			return err
+	if begins(s, TagOp) {
+		if len(s) < 2 {
+			return s, 0, d.short(s[1:], 1)
 		}
-		c.Op = Op(d.data[d.pos])
+		c.Op = Op(s[1])
 		if c.Op != DeleteAllVersions && c.Op != DeleteOneVersion && c.Op != Increment {
-			return d.fail(ErrValue, int64(c.Op), 0)
+			return s, 0, d.fail(s[1:], ErrValue, int64(c.Op), 0)
 		}
-		d.pos++
+		s = s[2:]
 	}
-	if d.skip(TagTimestamp) {
-		if err := d.need(8); err != nil {
-			return err
+	if begins(s, TagTimestamp) {
+		if len(s) < 1+8 {
+			return s, 0, d.short(s[1:], 8)
 		}
-		bytes := d.take(8)
-		c.HasTimestamp, c.Timestamp = true, int64(uint64LE(bytes)) //nolint:gosec // the same 64 bits
-		crc = crcBytes(crc, bytes)
+		c.HasTimestamp, c.Timestamp = true, int64(uint64LE(s[1:])) //nolint:gosec // the same 64 bits
+		crc = crcBytes(crc, s[1:1+8])
+		s = s[1+8:]
 	}
 	if c.Op != Put {
 		crc = crcByte(crc, byte(c.Op))
 	}
-	return d.checksum(TagCellChecksum, crc)
+	if !ends(s, TagCellChecksum, crc) {
+		return s, 0, d.noEnd(s, TagCellChecksum, crc)
+	}
+	return s[2:], crc, nil
 }
 
 // ParseValue parses a value without an outer length, as filters carry it. An
 // error is a *[SyntaxError].
 func ParseValue(data []byte) (Value, error) {
-	d := &Decoder{data: string(data)}
-	v, err := d.value(len(data))
+	d := &Decoder{size: len(data)}
+	v, err := d.value(string(data), len(data))
 	if err != nil {
 		return Value{}, err
 	}
 	return v, nil
 }
 
-// value reads a value that takes n bytes, its type byte included. They are
-// there.
-func (d *Decoder) value(n int) (Value, *SyntaxError) {
+// value reads a value that takes the first n bytes of s, its type byte included.
+func (d *Decoder) value(s string, n int) (Value, *SyntaxError) {
 	if n == 0 {
-		return Value{}, d.fail(ErrLength, 0, 1)
+		return Value{}, d.fail(s, ErrLength, 0, 1)
 	}
-	begin := d.pos
-	v := MarkValue(Kind(d.data[begin]))
-	want := int64(1)
-	switch v.kind {
+	want, payload := int64(1), s[1:n]
+	switch kind := Kind(s[0]); kind {
 	case Integer, Double:
-		want = 1 + 8
-	case Boolean:
-		want = 1 + 1
+		if want += 8; len(payload) == 8 {
+			return Value{kind: kind, set: true, num: uint64LE(payload)}, nil
+		}
 	case String, Blob:
-		want = 1 + 4
-		if n >= 1+4 {
-			want += int64(uint32LE(d.data[begin+1:]))
+		if want += 4; len(payload) >= 4 {
+			if want += int64(uint32LE(payload)); want == int64(n) {
+				return Value{kind: kind, set: true, text: payload[4:]}, nil
+			}
+		}
+	case Boolean:
+		if want++; len(payload) == 1 {
+			if payload[0] > 1 {
+				return Value{}, d.fail(s[1:], ErrValue, int64(payload[0]), 0)
+			}
+			return Value{kind: kind, set: true, num: uint64(payload[0])}, nil
 		}
 	case Null, InfMin, InfMax, AutoIncrement:
-	default:
-		return Value{}, d.fail(ErrKind, int64(v.kind), 0)
-	}
-	if int64(n) != want {
-		return Value{}, d.fail(ErrLength, int64(n), want)
-	}
-	switch payload := d.data[begin+1 : begin+n]; v.kind {
-	case Integer, Double:
-		v.num = uint64LE(payload)
-	case Boolean:
-		if v.num = uint64(payload[0]); v.num > 1 {
-			d.pos++
-			return Value{}, d.fail(ErrValue, int64(payload[0]), 0)
+		if len(payload) == 0 {
+			return MarkValue(kind), nil
 		}
-	case String, Blob:
-		v.text = payload[4:]
+	default:
+		return Value{}, d.fail(s, ErrKind, int64(kind), 0)
 	}
-	d.pos += n
-	return v, nil
+	return Value{}, d.fail(s, ErrLength, int64(n), want)
 }
 
-// skip steps over tag if it is next.
-func (d *Decoder) skip(tag Tag) bool {
-	if d.pos < len(d.data) && d.data[d.pos] == byte(tag) {
-		d.pos++
-		return true
+// begins reports whether tag is next.
+func begins(s string, tag Tag) bool { return len(s) > 0 && Tag(s[0]) == tag }
+
+// length reads a length; ok is false if not as many bytes follow.
+func length(s string) (n int, rest string, ok bool) {
+	if len(s) < 4 {
+		return 0, s, false
 	}
-	return false
+	size := uint64(uint32LE(s))
+	return int(size), s[4:], size <= uint64(len(s)-4) //nolint:gosec // as many bytes are there, or it is not used
 }
 
-// length reads a length and makes sure that as many bytes follow.
-func (d *Decoder) length() (int, *SyntaxError) {
-	if err := d.need(4); err != nil {
-		return 0, err
+// noLength is the error for what length did not accept.
+func (d *Decoder) noLength(s string) *SyntaxError {
+	if len(s) < 4 {
+		return d.short(s, 4)
 	}
-	n := int64(uint32LE(d.data[d.pos:]))
-	if left := int64(len(d.data) - d.pos - 4); n > min(left, math.MaxInt32) {
-		return 0, d.fail(ErrTruncated, left, n)
-	}
-	d.pos += 4
-	return int(n), nil
+	return d.fail(s, ErrTruncated, int64(len(s)-4), int64(uint32LE(s)))
 }
 
-// checksum reads a checksum behind its tag and compares it.
-func (d *Decoder) checksum(tag Tag, want byte) *SyntaxError {
-	if !d.skip(tag) {
-		return d.unexpected(tag)
-	}
-	if err := d.need(1); err != nil {
-		return err
-	}
-	if got := d.data[d.pos]; got != want {
-		return d.fail(ErrChecksum, int64(got), int64(want))
-	}
-	d.pos++
-	return nil
-}
+// ends reports whether a checksum is next, behind its tag.
+func ends(s string, tag Tag, sum byte) bool { return len(s) >= 2 && Tag(s[0]) == tag && s[1] == sum }
 
-func (d *Decoder) need(n int) *SyntaxError {
-	if left := len(d.data) - d.pos; left < n {
-		return d.fail(ErrTruncated, int64(left), int64(n))
+// noEnd is the error for what ends did not accept.
+func (d *Decoder) noEnd(s string, tag Tag, sum byte) *SyntaxError {
+	switch {
+	case !begins(s, tag):
+		return d.unexpected(s, tag)
+	case len(s) < 2:
+		return d.short(s[1:], 1)
 	}
-	return nil
-}
-
-// take returns n bytes that are known to be there.
-func (d *Decoder) take(n int) string {
-	d.pos += n
-	return d.data[d.pos-n : d.pos]
+	return d.fail(s[1:], ErrChecksum, int64(s[1]), int64(sum))
 }
 
 // unexpected is the error for a byte that no rule of the format allows here.
-func (d *Decoder) unexpected(want Tag) *SyntaxError {
-	if err := d.need(1); err != nil {
-		return err
+func (d *Decoder) unexpected(s string, want Tag) *SyntaxError {
+	if len(s) == 0 {
+		return d.short(s, 1)
 	}
-	return d.fail(ErrTag, int64(d.data[d.pos]), int64(want))
+	return d.fail(s, ErrTag, int64(s[0]), int64(want))
 }
 
-func (d *Decoder) fail(err error, got, want int64) *SyntaxError {
-	return &SyntaxError{Offset: d.pos, Err: err, Got: got, Want: want}
+// short is the error for a buffer that ends before n more bytes.
+func (d *Decoder) short(s string, n int) *SyntaxError {
+	return d.fail(s, ErrTruncated, int64(len(s)), int64(n))
+}
+
+func (d *Decoder) fail(s string, err error, got, want int64) *SyntaxError {
+	return &SyntaxError{Offset: d.size - len(s), Err: err, Got: got, Want: want}
 }
 
 func uint32LE(s string) uint32 {
