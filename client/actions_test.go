@@ -3,13 +3,16 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -111,11 +114,27 @@ func TestATableIsDescribedAsItWasMade(t *testing.T) {
 	require.Equal(t, made.Indexes, got.Indexes)
 	require.Equal(t, client.TableOptions{TimeToLive: 48 * time.Hour, MaxVersions: 1, MaxTimeDeviation: time.Hour, UpdateForbidden: true}, got.Options)
 	require.Equal(t, "ACTIVE", got.Status)
+	require.WithinDuration(t, got.Created, got.ReservedSince, time.Second, "the one is in microseconds, the other in whole seconds")
 
 	_, err = c.DeleteTable(t.Context(), "table")
 	require.NoError(t, err)
 	_, err = c.DescribeTable(t.Context(), "table")
 	require.ErrorIs(t, err, client.CodeObjectNotExist)
+}
+
+func TestADescriptionIsZeroWhereTheServiceSaysNothing(t *testing.T) {
+	c := stub(func(string, []byte) (int, proto.Message) {
+		return http.StatusOK, &otspb.DescribeTableResponse{
+			TableMeta: &otspb.TableMeta{TableName: proto.String("table")}, TableOptions: &otspb.TableOptions{}, ReservedThroughputDetails: &otspb.ReservedThroughputDetails{
+				CapacityUnit: &otspb.CapacityUnit{}, LastIncreaseTime: proto.Int64(0),
+			},
+		}
+	}).client(t, client.Options{})
+	got, err := c.DescribeTable(t.Context(), "table")
+	require.NoError(t, err)
+	require.True(t, got.Created.IsZero())
+	require.True(t, got.ReservedSince.IsZero())
+	require.Empty(t, got.Status)
 }
 
 func TestRowsReadsThousandsOfRowsOfTheServer(t *testing.T) {

@@ -20,7 +20,7 @@ type DescribeTableResponse struct {
 	Indexes        []Index
 	Options        TableOptions
 	Reserved       Capacity
-	// ReservedSince is when Reserved was last raised.
+	// ReservedSince is when Reserved was last raised; zero if the service does not say.
 	ReservedSince time.Time
 	Stream        Stream
 	// Status is the service's word, such as "ACTIVE"; empty if it sent none.
@@ -53,10 +53,12 @@ func (c *OTSClient) DescribeTable(ctx context.Context, table string) (*DescribeT
 func (t text) decodeTable(answer *otspb.DescribeTableResponse) (*DescribeTableResponse, error) {
 	reserved := answer.GetReservedThroughputDetails()
 	response := &DescribeTableResponse{
-		Options:       optionsOf(answer.GetTableOptions()),
-		Reserved:      capacityOf(reserved.GetCapacityUnit()),
-		ReservedSince: time.Unix(reserved.GetLastIncreaseTime(), 0),
-		Stream:        streamOf(answer.GetStreamDetails()),
+		Options:  optionsOf(answer.GetTableOptions()),
+		Reserved: capacityOf(reserved.GetCapacityUnit()),
+		Stream:   streamOf(answer.GetStreamDetails()),
+	}
+	if since := reserved.GetLastIncreaseTime(); since != 0 {
+		response.ReservedSince = time.Unix(since, 0)
 	}
 	if answer.TableStatus != nil {
 		response.Status = answer.GetTableStatus().String()
