@@ -16,13 +16,8 @@ import (
 func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message) (ResponseMeta, error) {
 	body, err := proto.Marshal(request)
 	if err != nil {
-		return ResponseMeta{}, &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: " + err.Error()}
+		return ResponseMeta{}, unencodable(action, err)
 	}
-	return c.send(ctx, action, body, answer)
-}
-
-// send sends an encoded message and decodes the answer.
-func (c *OTSClient) send(ctx context.Context, action string, body []byte, answer proto.Message) (ResponseMeta, error) {
 	resp, err := c.Do(ctx, action, body)
 	if err != nil {
 		return ResponseMeta{}, err
@@ -32,6 +27,11 @@ func (c *OTSClient) send(ctx context.Context, action string, body []byte, answer
 		return meta, meta.broken(action, err)
 	}
 	return meta, nil
+}
+
+// unencodable is the error of a request that protobuf refuses.
+func unencodable(action string, err error) error {
+	return &otsauth.ConfigError{Field: "request", Problem: "of " + action + " cannot be encoded: " + err.Error()}
 }
 
 // broken is the error of an answer that was signed and cannot be decoded.

@@ -33,7 +33,7 @@ func (t text) decodeRows(data string) ([]*Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newWritten() // a write's memory serves a row that is read as well
+	s := newWritten() // a request's memory serves a row that is read as well
 	defer s.release()
 	var (
 		scratch = &s.row

@@ -8,12 +8,12 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
-// written is a write on its way to the wire, in memory that is used again.
+// written is a request for one row on its way to the wire, in memory that is used
+// again.
 type written struct {
 	kind      otspb.OperationType
 	table     string
@@ -23,13 +23,13 @@ type written struct {
 	content   *otspb.ReturnContent
 }
 
-// writtenPool keeps the memory of writes. Nothing in it outlives a call: names
+// writtenPool keeps the memory of requests. Nothing in it outlives a call: names
 // and values are cleared.
 //
 //nolint:gochecknoglobals // a pool has no state that a caller could see
 var writtenPool sync.Pool
 
-// newWritten returns an empty write.
+// newWritten returns an empty request.
 func newWritten() *written {
 	if w, ok := writtenPool.Get().(*written); ok {
 		return w
@@ -46,12 +46,11 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 	if err := w.write(t, s); err != nil {
 		return nil, err
 	}
-	row := pb.Size(&s.row)
 	condition := 1 + protowire.SizeVarint(uint64(s.existence)) //nolint:gosec // 0 to 2
 	if s.filter != nil {
 		condition += 1 + protowire.SizeBytes(len(s.filter))
 	}
-	size := 1 + protowire.SizeBytes(len(s.table)) + 1 + protowire.SizeBytes(row) + 1 + protowire.SizeBytes(condition)
+	size := s.size() + 1 + protowire.SizeBytes(condition)
 	content := 0
 	if s.content != nil {
 		content = proto.Size(s.content)
@@ -59,18 +58,13 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 	}
 
 	body := make([]byte, 0, size)
-	body = protowire.AppendTag(body, 1, protowire.BytesType)
-	body = protowire.AppendString(body, s.table)
-	body = protowire.AppendTag(body, 2, protowire.BytesType)
-	body = protowire.AppendVarint(body, uint64(row)) //nolint:gosec // a length
-	body = pb.Append(body, &s.row)
+	body = appendTableAndRow(body, s)
 	body = protowire.AppendTag(body, 3, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(condition)) //nolint:gosec // a length
 	body = protowire.AppendTag(body, 1, protowire.VarintType)
 	body = protowire.AppendVarint(body, uint64(s.existence)) //nolint:gosec // 0 to 2
 	if s.filter != nil {
-		body = protowire.AppendTag(body, 2, protowire.BytesType)
-		body = protowire.AppendBytes(body, s.filter)
+		body = appendField(body, 2, s.filter)
 	}
 	if s.content == nil {
 		return body, nil
@@ -79,9 +73,76 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 	body = protowire.AppendVarint(body, uint64(content))
 	body, err := proto.MarshalOptions{}.MarshalAppend(body, s.content)
 	if err != nil {
-		return nil, &otsauth.ConfigError{Field: "request", Problem: "cannot be encoded: " + err.Error()}
+		return nil, unencodable("a write", err)
 	}
 	return body, nil
+}
+
+// encodeGetRow checks a request and returns its body.
+func encodeGetRow(t text, r *GetRowRequest) ([]byte, error) {
+	w := newWritten()
+	defer w.release()
+	var err error
+	if w.table, err = t.table(r.Table); err != nil {
+		return nil, err
+	}
+	if w.row.PrimaryKey, err = t.appendKey(w.row.PrimaryKey, r.PrimaryKey); err != nil {
+		return nil, err
+	}
+	chosen, err := (&choice{r.Columns, r.MaxVersions, r.Times, r.Filter, r.StartColumn, r.EndColumn}).message(t)
+	if err != nil {
+		return nil, err
+	}
+	const others = 16 // enough for a number of versions, all that most requests have besides
+	body := make([]byte, 0, w.size()+others)
+	body = appendTableAndRow(body, w)
+	for _, name := range chosen.columns {
+		body = appendField(body, 3, name)
+	}
+	if chosen.times != nil {
+		times, err := proto.Marshal(chosen.times)
+		if err != nil {
+			return nil, unencodable("GetRow", err)
+		}
+		body = appendField(body, 4, times)
+	}
+	if chosen.maxVersions != nil {
+		body = protowire.AppendTag(body, 5, protowire.VarintType)
+		body = protowire.AppendVarint(body, uint64(*chosen.maxVersions)) //nolint:gosec // at least 1
+	}
+	if chosen.filter != nil {
+		body = appendField(body, 7, chosen.filter)
+	}
+	if chosen.start != nil {
+		body = appendField(body, 8, *chosen.start)
+	}
+	if chosen.end != nil {
+		body = appendField(body, 9, *chosen.end)
+	}
+	if r.Token != nil {
+		body = appendField(body, 10, r.Token)
+	}
+	return body, nil
+}
+
+// size is the length of what appendTableAndRow appends.
+func (w *written) size() int {
+	return 1 + protowire.SizeBytes(len(w.table)) + 1 + protowire.SizeBytes(pb.Size(&w.row))
+}
+
+// appendTableAndRow appends the table, field 1, and the row or key, field 2.
+func appendTableAndRow(body []byte, w *written) []byte {
+	body = appendField(body, 1, w.table)
+	body = protowire.AppendTag(body, 2, protowire.BytesType)
+	body = protowire.AppendVarint(body, uint64(pb.Size(&w.row))) //nolint:gosec // a length
+	return pb.Append(body, &w.row)
+}
+
+// appendField appends a field of bytes.
+func appendField[T string | []byte](body []byte, number protowire.Number, content T) []byte {
+	body = protowire.AppendTag(body, number, protowire.BytesType)
+	body = protowire.AppendVarint(body, uint64(len(content)))
+	return append(body, content...)
 }
 
 // A batchWrite is one row of a batch on the wire.
@@ -113,7 +174,7 @@ func encodeInBatch(t text, w Write) (batchWrite, error) {
 	return encoded, nil
 }
 
-// release forgets the write and keeps its memory.
+// release forgets the request and keeps its memory.
 func (w *written) release() {
 	key, columns := w.row.PrimaryKey, w.row.Columns
 	clear(key)

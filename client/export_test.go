@@ -64,3 +64,9 @@ func DecodeGetRange(body []byte) (*GetRangeResponse, error) {
 	}
 	return text{}.decodeRange(&answer)
 }
+
+// DecodeOneRow decodes the body of an answer of an action on one row.
+func DecodeOneRow(body []byte) (Capacity, *Row, []byte, error) {
+	one, err := text{}.decodeOneRow(body)
+	return one.consumed, one.row, one.token, err
+}

@@ -184,3 +184,34 @@ func drawColumns(r *rapid.T) []client.Column {
 	}
 	return columns
 }
+
+// FuzzOneRow compares the decoding of an answer of one row with the runtime's of
+// protobuf: what that accepts we decode alike, but for rows that are broken.
+func FuzzOneRow(f *testing.F) {
+	for _, message := range []*otspb.GetRowResponse{
+		{Consumed: consumed(), Row: answered(onWire("a", 1, 2)), NextToken: []byte("x")},
+		{Consumed: consumed(), Row: answered(nil)},
+		{Consumed: &otspb.ConsumedCapacity{CapacityUnit: &otspb.CapacityUnit{Read: proto.Int32(-1)}, CapacityDataSize: &otspb.CapacityDataSize{ReadSize: proto.Int64(9)}}, Row: answered(nil)},
+	} {
+		content, err := proto.Marshal(message)
+		require.NoError(f, err)
+		f.Add(content)
+		f.Add(append(content, content...))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		consumed, row, token, err := client.DecodeOneRow(body)
+		var want otspb.GetRowResponse
+		if proto.Unmarshal(body, &want) != nil {
+			return
+		}
+		if err != nil {
+			_, rowErr := pb.Decode(want.GetRow())
+			require.Error(t, rowErr, "only a broken row is refused, not this: %v", err)
+			return
+		}
+		unit := want.GetConsumed().GetCapacityUnit()
+		require.Equal(t, client.Capacity{Read: int(unit.GetRead()), Write: int(unit.GetWrite())}, consumed)
+		require.Equal(t, want.GetRow() != "", row != nil)
+		require.Equal(t, want.GetNextToken(), token)
+	})
+}

@@ -106,23 +106,11 @@ type PutRowResponse struct {
 // error is a [*otsauth.ConfigError] for a request that cannot be encoded, or an
 // [*Error].
 func (c *OTSClient) PutRow(ctx context.Context, req *PutRowRequest) (*PutRowResponse, error) {
-	if req == nil {
-		return nil, errNilRequest()
-	}
-	body, err := encodeWrite(c.text, req)
+	meta, got, err := c.writeRow(ctx, "PutRow", req)
 	if err != nil {
 		return nil, err
 	}
-	var answer otspb.PutRowResponse
-	meta, err := c.send(ctx, "PutRow", body, &answer)
-	if err != nil {
-		return nil, err
-	}
-	response := &PutRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit())}
-	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
-		return nil, meta.broken("PutRow", err)
-	}
-	return response, nil
+	return &PutRowResponse{meta, got.consumed, got.row}, nil
 }
 
 func (r *PutRowRequest) write(t text, w *written) (err error) {
@@ -171,40 +159,15 @@ func (c *OTSClient) GetRow(ctx context.Context, req *GetRowRequest) (*GetRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	message, err := req.message(c.text)
+	body, err := encodeGetRow(c.text, req)
 	if err != nil {
 		return nil, err
 	}
-	var answer otspb.GetRowResponse
-	meta, err := c.do(ctx, "GetRow", message, &answer)
+	meta, got, err := c.doRow(ctx, "GetRow", body)
 	if err != nil {
 		return nil, err
 	}
-	response := &GetRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit()), NextToken: answer.GetNextToken()}
-	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
-		return nil, meta.broken("GetRow", err)
-	}
-	return response, nil
-}
-
-// message checks the request and returns it on the wire.
-func (r *GetRowRequest) message(t text) (*otspb.GetRowRequest, error) {
-	table, err := t.table(r.Table)
-	if err != nil {
-		return nil, err
-	}
-	key, err := t.encodeKey(r.PrimaryKey)
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := (&choice{r.Columns, r.MaxVersions, r.Times, r.Filter, r.StartColumn, r.EndColumn}).message(t)
-	if err != nil {
-		return nil, err
-	}
-	return &otspb.GetRowRequest{
-		TableName: &table, PrimaryKey: key, ColumnsToGet: chosen.columns, MaxVersions: chosen.maxVersions, TimeRange: chosen.times,
-		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token,
-	}, nil
+	return &GetRowResponse{meta, got.consumed, got.row, got.token}, nil
 }
 
 // encode checks the condition and returns its parts on the wire; nil is none.

@@ -110,23 +110,11 @@ type UpdateRowResponse struct {
 // error is a [*otsauth.ConfigError] for a request that cannot be encoded, or an
 // [*Error].
 func (c *OTSClient) UpdateRow(ctx context.Context, req *UpdateRowRequest) (*UpdateRowResponse, error) {
-	if req == nil {
-		return nil, errNilRequest()
-	}
-	body, err := encodeWrite(c.text, req)
+	meta, got, err := c.writeRow(ctx, "UpdateRow", req)
 	if err != nil {
 		return nil, err
 	}
-	var answer otspb.UpdateRowResponse
-	meta, err := c.send(ctx, "UpdateRow", body, &answer)
-	if err != nil {
-		return nil, err
-	}
-	response := &UpdateRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit())}
-	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
-		return nil, meta.broken("UpdateRow", err)
-	}
-	return response, nil
+	return &UpdateRowResponse{meta, got.consumed, got.row}, nil
 }
 
 func (r *UpdateRowRequest) write(t text, w *written) error {
@@ -169,23 +157,11 @@ type DeleteRowResponse struct {
 // so. The error is a [*otsauth.ConfigError] for a request that cannot be
 // encoded, or an [*Error].
 func (c *OTSClient) DeleteRow(ctx context.Context, req *DeleteRowRequest) (*DeleteRowResponse, error) {
-	if req == nil {
-		return nil, errNilRequest()
-	}
-	body, err := encodeWrite(c.text, req)
+	meta, got, err := c.writeRow(ctx, "DeleteRow", req)
 	if err != nil {
 		return nil, err
 	}
-	var answer otspb.DeleteRowResponse
-	meta, err := c.send(ctx, "DeleteRow", body, &answer)
-	if err != nil {
-		return nil, err
-	}
-	response := &DeleteRowResponse{ResponseMeta: meta, Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit())}
-	if response.Row, err = c.text.decodeOptional(answer.GetRow()); err != nil {
-		return nil, meta.broken("DeleteRow", err)
-	}
-	return response, nil
+	return &DeleteRowResponse{meta, got.consumed, got.row}, nil
 }
 
 func (r *DeleteRowRequest) write(t text, w *written) error {

@@ -1,7 +1,10 @@
 package client_test
 
 import (
+	"bytes"
 	"encoding/hex"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -223,6 +226,41 @@ func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
 			var ce *otsauth.ConfigError
 			require.ErrorAs(t, got.err, &ce)
 			require.ErrorContains(t, got.err, got.want)
+		})
+	}
+}
+
+func TestAnAnswerOfOneRowThatIsNoneIsAnError(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer []byte
+		want   string
+	}{
+		"nothing":                       {nil, "does not say what was consumed"},
+		"no capacity units":             {[]byte{0x0a, 0}, "does not say what was consumed"},
+		"a field that is cut":           {[]byte{0x0a, 9}, "unexpected EOF"},
+		"capacity units that are cut":   {[]byte{0x0a, 4, 0x0a, 2, 0x08, 0x80}, "unexpected EOF"},
+		"a consumption that is cut":     {[]byte{0x0a, 2, 0x0a, 9}, "unexpected EOF"},
+		"a row that is no PlainBuffer":  {[]byte{0x0a, 2, 0x0a, 0, 0x12, 1, 'x'}, "header"},
+		"a row that is another message": {[]byte{0x0a, 2, 0x0a, 0, 0x12, 6, 0x75, 0, 0, 0, 9, 9}, "tag"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := roundTripFunc(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, ContentLength: int64(len(c.answer)), Body: io.NopCloser(bytes.NewReader(c.answer)), Header: http.Header{"X-Ots-Requestid": {"r-1"}}}, nil
+			})
+			p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})
+			cl, err := client.New("https://stub.invalid", "stub", p, &client.Options{Transport: answer, InsecureSkipResponseCheck: true})
+			require.NoError(t, err)
+			defer cl.Close()
+			_, getErr := cl.GetRow(t.Context(), &client.GetRowRequest{Table: "t", PrimaryKey: idKey("a")})
+			_, putErr := cl.PutRow(t.Context(), &client.PutRowRequest{Table: "t", PrimaryKey: idKey("a")})
+			for _, err := range []error{getErr, putErr} {
+				var e *client.Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, "r-1", e.RequestID)
+				require.Equal(t, 1, e.Attempts)
+				require.ErrorContains(t, err, "the answer cannot be decoded")
+				require.ErrorContains(t, err, c.want)
+			}
 		})
 	}
 }
