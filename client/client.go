@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -147,10 +146,14 @@ func (c *OTSClient) Do(ctx context.Context, action string, body []byte) (*Respon
 // isAction reports whether action is a name of letters and digits, or a path of
 // such names.
 func isAction(action string) bool {
-	for name := range strings.SplitSeq(action, "/") {
-		if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
+	inName := false
+	for i := range len(action) {
+		c := action[i]
+		isWord := c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
+		if !isWord && (c != '/' || !inName) {
 			return false
 		}
+		inName = isWord
 	}
-	return true
+	return inName
 }
