@@ -3,13 +3,16 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -92,4 +95,26 @@ func TestEveryValueComesBackAsItWasWritten(t *testing.T) {
 
 	_, err = c.PutRow(t.Context(), &client.PutRowRequest{Table: "table", PrimaryKey: rowKey("a"), Condition: &client.Condition{RowExistence: client.ExpectNotExist}})
 	require.ErrorIs(t, err, client.CodeConditionCheckFail)
+}
+
+// A path of names is an action as well, as of tunnels.
+func TestDoSendsAnyAction(t *testing.T) {
+	var action string
+	var got []byte
+	c := stub(func(a string, body []byte) (int, proto.Message) {
+		action, got = a, body
+		return http.StatusOK, &otspb.ListTableResponse{TableNames: []string{"anything"}}
+	}).client(t, client.Options{})
+	for _, a := range []string{"ListStream", "tunnel/create", "GetTimeseriesData"} {
+		resp, err := c.Do(t.Context(), a, []byte("message of "+a))
+		require.NoError(t, err)
+		require.Equal(t, a, action)
+		require.Equal(t, "message of "+a, string(got))
+		require.Contains(t, string(resp.Body), "anything")
+	}
+	for _, a := range []string{"", "/", "a/", "/a", "a//b", "a b", "a?b", "a.b", "é"} {
+		_, err := c.Do(t.Context(), a, nil)
+		var ce *otsauth.ConfigError
+		require.ErrorAs(t, err, &ce, a)
+	}
 }

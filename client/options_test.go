@@ -3,7 +3,11 @@ package client_test
 import (
 	"crypto/tls"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,4 +133,44 @@ func FuzzEndpoint(f *testing.F) {
 		require.Equal(t, base, again)
 		require.Equal(t, instance, instanceAgain)
 	})
+}
+
+// TestTheProxyComesFromTheEnvironment asks another process, since net/http reads the
+// environment once.
+func TestTheProxyComesFromTheEnvironment(t *testing.T) {
+	const endpoint = "https://i.cn-hangzhou.ots.aliyuncs.com"
+	p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})
+	if os.Getenv("OTSAUTH_TEST_PROXIED") != "" {
+		c, err := client.New(endpoint, "", p, &client.Options{Retry: client.NoRetryPolicy{}})
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = c.ListTable(t.Context())
+		require.ErrorContains(t, err, "I'm a teapot")
+		return
+	}
+	asked := make(chan string, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer proxy.Close()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")
+	child.Env = append(os.Environ(), "OTSAUTH_TEST_PROXIED=1", "HTTPS_PROXY="+proxy.URL, "NO_PROXY=", "no_proxy=")
+	output, err := child.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Equal(t, "CONNECT i.cn-hangzhou.ots.aliyuncs.com:443", <-asked)
+}
+
+func TestTheUserAgentIsSent(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	for given, want := range map[string]string{"": "otsauth-go", "shop/1.2": "shop/1.2"} {
+		var got string
+		watch := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			got = req.Header.Get("User-Agent")
+			return server.Transport().RoundTrip(req)
+		})
+		_, err := inProcess(t, server, server.Provider(), client.Options{Transport: watch, UserAgent: given}).ListTable(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }

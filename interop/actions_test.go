@@ -4,8 +4,12 @@ import (
 	"testing"
 
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
+	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore/otsprotocol"
+	"github.com/golang/protobuf/proto" //nolint:staticcheck // what the SDK is generated for
 	"github.com/stretchr/testify/require"
 
+	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/client"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -185,4 +189,32 @@ func TestTheOfficialGoSDKLetsTheServiceNumberItsRows(t *testing.T) {
 	read, err := c.GetRow(getRowRequest("numbered", &tablestore.PrimaryKey{PrimaryKeys: []*tablestore.PrimaryKeyColumn{{ColumnName: "pk1", Value: "a"}, {ColumnName: "pk2", Value: last}}}))
 	require.NoError(t, err)
 	require.Len(t, read.PrimaryKey.PrimaryKeys, 2)
+}
+
+// TestDoSendsAnActionThatHasNoType sends SQL, which otstest does not know: it says so
+// only once the signature is right.
+func TestDoSendsAnActionThatHasNoType(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	key := scenarioKey()
+	server.AddKey(key)
+	f := newFront(t)
+	f.serve(server)
+	ours, err := client.New(f.URL, instanceName, otsauth.Static(key), nil)
+	require.NoError(t, err)
+	defer ours.Close()
+	theirs := tablestore.NewClientWithConfig(f.URL, instanceName, key.AccessKeyID, key.AccessKeySecret.Reveal(), "", sdkConfig())
+
+	_, err = theirs.SQLQuery(&tablestore.SQLQueryRequest{Query: "select * from t"})
+	const message = "Unsupported operation: 'SQLQuery'."
+	requireCode(t, err, "OTSParameterInvalid", message)
+	body, err := proto.Marshal(&otsprotocol.SQLQueryRequest{
+		Query: proto.String("select * from t"), Version: otsprotocol.SQLPayloadVersion_SQL_FLAT_BUFFERS.Enum(), SqlVersion: proto.Int64(1),
+	})
+	require.NoError(t, err)
+	_, err = ours.Do(t.Context(), "SQLQuery", body)
+	require.ErrorIs(t, err, client.CodeParameterInvalid)
+	require.ErrorContains(t, err, message)
+	bodies := f.taken()
+	require.Len(t, bodies, 2)
+	require.Equal(t, bodies[0], bodies[1])
 }
