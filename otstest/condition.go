@@ -14,7 +14,7 @@ type condition struct {
 
 func decodeCondition(message *otspb.Condition) (condition, *refusal) {
 	c := condition{expect: message.GetRowExistence()}
-	if otspb.RowExistenceExpectation_name[int32(c.expect)] == "" {
+	if !isKnown(c.expect) {
 		return c, invalid("Invalid row-existence expectation: %d.", c.expect)
 	}
 	if message.GetColumnCondition() == nil {

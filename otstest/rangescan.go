@@ -25,7 +25,7 @@ func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) 
 	if refused != nil {
 		return nil, refused
 	}
-	if d := req.GetDirection(); otspb.Direction_name[int32(d)] == "" {
+	if d := req.GetDirection(); !isKnown(d) {
 		return nil, refuseMessage("the direction is %d", d)
 	}
 	if req.Limit != nil && req.GetLimit() <= 0 {

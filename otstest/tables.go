@@ -73,7 +73,7 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 			return invalid("Invalid column name: '%s'.", name)
 		case seen[name]:
 			return invalid("Duplicated primary key name: '%s'.", name)
-		case otspb.PrimaryKeyType_name[int32(column.GetType())] == "":
+		case !isKnown(column.GetType()):
 			return invalid("Invalid column type, only STRING,INTEGER,BINARY is allowed.")
 		}
 		seen[name] = true
@@ -101,7 +101,7 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 		if seen[name] {
 			return invalid("Duplicated attribute column name with primary key column: %s.", name)
 		}
-		if otspb.DefinedColumnType_name[int32(column.GetType())] == "" {
+		if !isKnown(column.GetType()) {
 			return invalid("Invalid column type: %d.", column.GetType())
 		}
 		seen[name] = true

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/otsauth/otsauth/internal/otspb"
 	"github.com/otsauth/otsauth/internal/redact"
@@ -67,6 +68,11 @@ func decoded[T any, M interface {
 		}
 		return do(s, request)
 	}
+}
+
+// isKnown reports whether an enumeration has the value: the runtime lets any pass.
+func isKnown(value protoreflect.Enum) bool {
+	return value.Descriptor().Values().ByNumber(value.Number()) != nil
 }
 
 // refuseMessage refuses a request that is no message of its action's.

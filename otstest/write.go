@@ -27,16 +27,16 @@ type written struct {
 }
 
 func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
-	if n := len(req.GetRow()); n > maxWriteBytes {
-		return nil, invalid("The total data size of PutRow request exceeds the limit, limit size: %d , data size: %d.", maxWriteBytes, n)
+	if refused := checkSize("PutRow", req.GetRow()); refused != nil {
+		return nil, refused
 	}
 	done, refused := s.change(req.GetTableName(), otspb.OperationType_PUT, req.GetRow(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.PutRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) updateRow(req *otspb.UpdateRowRequest) (proto.Message, *refusal) {
-	if n := len(req.GetRowChange()); n > maxWriteBytes {
-		return nil, invalid("The total data size of UpdateRow request exceeds the limit, limit size: %d , data size: %d.", maxWriteBytes, n)
+	if refused := checkSize("UpdateRow", req.GetRowChange()); refused != nil {
+		return nil, refused
 	}
 	done, refused := s.change(req.GetTableName(), otspb.OperationType_UPDATE, req.GetRowChange(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.UpdateRowResponse{Consumed: done.consumed, Row: done.row}, refused
@@ -45,6 +45,13 @@ func (s *Server) updateRow(req *otspb.UpdateRowRequest) (proto.Message, *refusal
 func (s *Server) deleteRow(req *otspb.DeleteRowRequest) (proto.Message, *refusal) {
 	done, refused := s.change(req.GetTableName(), otspb.OperationType_DELETE, req.GetPrimaryKey(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.DeleteRowResponse{Consumed: done.consumed, Row: done.row}, refused
+}
+
+func checkSize(action string, row []byte) *refusal {
+	if len(row) > maxWriteBytes {
+		return invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, len(row))
+	}
+	return nil
 }
 
 // change does the one change of a request.
@@ -73,9 +80,9 @@ func decodeChange(kind otspb.OperationType, data []byte, c *otspb.Condition, con
 	}
 	made := &change{kind: kind, row: row, size: len(data), content: content}
 	switch what := content.GetReturnType(); {
-	case otspb.OperationType_name[int32(kind)] == "":
+	case !isKnown(kind):
 		return nil, invalid("The type of row in batch write operation is invalid.")
-	case otspb.ReturnType_name[int32(what)] == "":
+	case !isKnown(what):
 		return nil, invalid("Invalid return type: %d.", what)
 	}
 	if kind == otspb.OperationType_DELETE {
