@@ -17,17 +17,12 @@ type oneRow struct {
 }
 
 // doRow sends the encoded request of an action on one row and decodes the answer.
-func (c *OTSClient) doRow(ctx context.Context, action string, body []byte) (ResponseMeta, oneRow, error) {
-	resp, err := c.Do(ctx, action, body)
-	if err != nil {
-		return ResponseMeta{}, oneRow{}, err
-	}
-	meta := ResponseMeta{RequestID: resp.RequestID, Attempts: resp.Attempts}
-	one, err := c.text.decodeOneRow(resp.Body)
-	if err != nil {
-		return meta, oneRow{}, meta.broken(action, err)
-	}
-	return meta, one, nil
+func (c *OTSClient) doRow(ctx context.Context, action string, body []byte) (meta ResponseMeta, one oneRow, err error) {
+	meta, err = c.send(ctx, action, body, func(body []byte) (err error) {
+		one, err = c.text.decodeOneRow(body)
+		return err
+	})
+	return meta, one, err
 }
 
 // writeRow checks and sends one write.

@@ -18,12 +18,17 @@ func (c *OTSClient) do(ctx context.Context, action string, request, answer proto
 	if err != nil {
 		return ResponseMeta{}, unencodable(action, err)
 	}
+	return c.send(ctx, action, body, func(body []byte) error { return proto.Unmarshal(body, answer) })
+}
+
+// send sends an encoded message and has the answer's body decoded.
+func (c *OTSClient) send(ctx context.Context, action string, body []byte, decode func(body []byte) error) (ResponseMeta, error) {
 	resp, err := c.Do(ctx, action, body)
 	if err != nil {
 		return ResponseMeta{}, err
 	}
 	meta := ResponseMeta{RequestID: resp.RequestID, Attempts: resp.Attempts}
-	if err := proto.Unmarshal(resp.Body, answer); err != nil {
+	if err := decode(resp.Body); err != nil {
 		return meta, meta.broken(action, err)
 	}
 	return meta, nil

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
@@ -12,20 +13,14 @@ func (t text) decodeOptional(data string) (*Row, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	d, err := pb.NewDecoder(data)
+	rows, err := t.decodeRows(data)
 	if err != nil {
 		return nil, err
 	}
-	s := newWritten() // a request's memory serves a row that is read as well
-	defer s.release()
-	if err := d.Next(&s.row); err != nil {
-		return nil, err
+	if len(rows) != 1 {
+		return nil, fmt.Errorf("it has %d rows, not one", len(rows))
 	}
-	if d.More() {
-		return nil, errors.New("it has more rows than one")
-	}
-	row := new(slabs).take(len(s.row.PrimaryKey), len(s.row.Columns), 1)
-	return row, t.fill(row, &s.row)
+	return rows[0], nil
 }
 
 // decodeRows decodes the rows of an answer. The rows share data and a few blocks

@@ -50,15 +50,14 @@ func encodeWrite(t text, w Write) ([]byte, error) {
 	if s.filter != nil {
 		condition += 1 + protowire.SizeBytes(len(s.filter))
 	}
-	size := s.size() + 1 + protowire.SizeBytes(condition)
+	more := 1 + protowire.SizeBytes(condition)
 	content := 0
 	if s.content != nil {
 		content = proto.Size(s.content)
-		size += 1 + protowire.SizeBytes(content)
+		more += 1 + protowire.SizeBytes(content)
 	}
 
-	body := make([]byte, 0, size)
-	body = appendTableAndRow(body, s)
+	body := s.newBody(more)
 	body = protowire.AppendTag(body, 3, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(condition)) //nolint:gosec // a length
 	body = protowire.AppendTag(body, 1, protowire.VarintType)
@@ -93,9 +92,8 @@ func encodeGetRow(t text, r *GetRowRequest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	const others = 16 // enough for a number of versions, all that most requests have besides
-	body := make([]byte, 0, w.size()+others)
-	body = appendTableAndRow(body, w)
+	const more = 16 // enough for a number of versions, all that most requests have besides
+	body := w.newBody(more)
 	for _, name := range chosen.columns {
 		body = appendField(body, 3, name)
 	}
@@ -125,16 +123,14 @@ func encodeGetRow(t text, r *GetRowRequest) ([]byte, error) {
 	return body, nil
 }
 
-// size is the length of what appendTableAndRow appends.
-func (w *written) size() int {
-	return 1 + protowire.SizeBytes(len(w.table)) + 1 + protowire.SizeBytes(pb.Size(&w.row))
-}
-
-// appendTableAndRow appends the table, field 1, and the row or key, field 2.
-func appendTableAndRow(body []byte, w *written) []byte {
+// newBody returns a body that has the table, field 1, and the row or key, field 2,
+// and room for more bytes.
+func (w *written) newBody(more int) []byte {
+	row := pb.Size(&w.row)
+	body := make([]byte, 0, 1+protowire.SizeBytes(len(w.table))+1+protowire.SizeBytes(row)+more)
 	body = appendField(body, 1, w.table)
 	body = protowire.AppendTag(body, 2, protowire.BytesType)
-	body = protowire.AppendVarint(body, uint64(pb.Size(&w.row))) //nolint:gosec // a length
+	body = protowire.AppendVarint(body, uint64(row)) //nolint:gosec // a length
 	return pb.Append(body, &w.row)
 }
 
@@ -149,7 +145,7 @@ func appendField[T string | []byte](body []byte, number protowire.Number, conten
 type batchWrite struct {
 	table string
 	row   *otspb.RowInBatchWriteRowRequest
-	key   []byte // names the row; empty: the service does, by auto-increment
+	key   []byte // the beginning of the row, which names it; empty: the service does, by auto-increment
 }
 
 // writesSame reports whether two writes are of the same row.
@@ -169,7 +165,8 @@ func encodeInBatch(t text, w Write) (batchWrite, error) {
 		Condition: &otspb.Condition{RowExistence: s.existence.Enum(), ColumnCondition: s.filter},
 	}}
 	if !slices.ContainsFunc(s.row.PrimaryKey, func(c pb.Cell) bool { return c.Value.Kind() == pb.AutoIncrement }) {
-		encoded.key = pb.Append(nil, &pb.Row{PrimaryKey: s.row.PrimaryKey})
+		const checksum = 2 // of a row that is a key alone; this one goes on
+		encoded.key = encoded.row.GetRowChange()[:pb.Size(&pb.Row{PrimaryKey: s.row.PrimaryKey})-checksum]
 	}
 	return encoded, nil
 }
