@@ -84,6 +84,43 @@ func TestVersionsAreChosenByNumberAndTime(t *testing.T) {
 	})
 }
 
+func TestAnUpdateOfATableLeavesTheRestAsItIs(t *testing.T) {
+	server := otstest.NewServer(t, nil)
+	c := inProcess(t, server, server.Provider(), client.Options{})
+	_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{
+		Table: "table", PrimaryKey: []client.KeySchema{{Name: "id", Type: client.KeyString}},
+		TimeToLive: 48 * time.Hour, MaxVersions: 5, MaxTimeDeviation: time.Hour, UpdateForbidden: true,
+		Stream: &client.Stream{Enabled: true, Expires: 12 * time.Hour},
+	})
+	require.NoError(t, err)
+	want := client.TableOptions{TimeToLive: 48 * time.Hour, MaxVersions: 5, MaxTimeDeviation: time.Hour, UpdateForbidden: true}
+	for _, step := range []struct {
+		name   string
+		update client.UpdateTableRequest
+		change func(*client.TableOptions)
+	}{
+		{"days to live", client.UpdateTableRequest{Options: client.TableOptions{TimeToLive: 24 * time.Hour}}, func(o *client.TableOptions) { o.TimeToLive = 24 * time.Hour }},
+		{"life for ever", client.UpdateTableRequest{Options: client.TableOptions{TimeToLive: client.Forever}}, func(o *client.TableOptions) { o.TimeToLive = client.Forever }},
+		{"versions", client.UpdateTableRequest{Options: client.TableOptions{MaxVersions: 3}}, func(o *client.TableOptions) { o.MaxVersions = 3 }},
+		{"deviation", client.UpdateTableRequest{Options: client.TableOptions{MaxTimeDeviation: time.Minute}}, func(o *client.TableOptions) { o.MaxTimeDeviation = time.Minute }},
+		{"throughput", client.UpdateTableRequest{Reserved: &client.Capacity{Read: 1}}, func(*client.TableOptions) {}},
+		{"updates allowed", client.UpdateTableRequest{AllowUpdate: true}, func(o *client.TableOptions) { o.UpdateForbidden = false }},
+		{"updates forbidden", client.UpdateTableRequest{Options: client.TableOptions{UpdateForbidden: true}}, func(o *client.TableOptions) { o.UpdateForbidden = true }},
+	} {
+		step.update.Table = "table"
+		answer, err := c.UpdateTable(t.Context(), &step.update)
+		require.NoError(t, err, step.name)
+		step.change(&want)
+		require.Equal(t, want, answer.Options, step.name)
+	}
+	got, err := c.DescribeTable(t.Context(), "table")
+	require.NoError(t, err)
+	require.Equal(t, client.Stream{Enabled: true, Expires: 12 * time.Hour, ID: "table_stream"}, got.Stream)
+	again, err := c.UpdateTable(t.Context(), &client.UpdateTableRequest{Table: "table", Options: got.Options, Reserved: &got.Reserved, Stream: &got.Stream})
+	require.NoError(t, err, "a description is a change to what is")
+	require.Equal(t, got.Options, again.Options)
+}
+
 func TestATableIsDescribedAsItWasMade(t *testing.T) {
 	server := otstest.NewServer(t, nil)
 	c := inProcess(t, server, server.Provider(), client.Options{})
@@ -115,6 +152,7 @@ func TestATableIsDescribedAsItWasMade(t *testing.T) {
 	require.Equal(t, client.TableOptions{TimeToLive: 48 * time.Hour, MaxVersions: 1, MaxTimeDeviation: time.Hour, UpdateForbidden: true}, got.Options)
 	require.Equal(t, "ACTIVE", got.Status)
 	require.WithinDuration(t, got.Created, got.ReservedSince, time.Second, "the one is in microseconds, the other in whole seconds")
+	require.Zero(t, got.Stream)
 
 	_, err = c.DeleteTable(t.Context(), "table")
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/otsauth/otsauth"
@@ -67,7 +68,7 @@ func (c *OTSClient) BatchGetRow(ctx context.Context, req *BatchGetRowRequest) (*
 	for i := range req.Tables {
 		table, err := req.Tables[i].message(c.text)
 		if err != nil {
-			return nil, err
+			return nil, inPlace(err, "Tables[%d]", i)
 		}
 		message.Tables = append(message.Tables, table)
 		b.rows += len(table.GetPrimaryKey())
@@ -128,7 +129,7 @@ func (g *BatchGetTable) message(t text) (*otspb.TableInBatchGetRowRequest, error
 		return nil, err
 	}
 	if len(g.PrimaryKeys) == 0 {
-		return nil, &otsauth.ConfigError{Field: "PrimaryKeys", Problem: "of table " + g.Table + " is empty; leave the table out"}
+		return nil, &otsauth.ConfigError{Field: "PrimaryKeys", Problem: "is empty; leave the table out"}
 	}
 	chosen, err := (&choice{g.Columns, g.MaxVersions, g.Times, g.Filter, g.StartColumn, g.EndColumn}).message(t)
 	if err != nil {
@@ -140,10 +141,18 @@ func (g *BatchGetTable) message(t text) (*otspb.TableInBatchGetRowRequest, error
 	}
 	for i, key := range g.PrimaryKeys {
 		if message.PrimaryKey[i], err = t.encodeKey(key); err != nil {
-			return nil, err
+			return nil, inPlace(err, "PrimaryKeys[%d]", i)
 		}
 	}
 	return message, nil
+}
+
+// inPlace says where in a request a mistake is.
+func inPlace(err error, format string, i int) error {
+	if ce := (*otsauth.ConfigError)(nil); errors.As(err, &ce) {
+		return &otsauth.ConfigError{Field: fmt.Sprintf(format, i) + ": " + ce.Field, Problem: ce.Problem}
+	}
+	return err
 }
 
 // A BatchWriteRowRequest is the argument of [OTSClient.BatchWriteRow]: up to
@@ -174,12 +183,9 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 	writes := make([]batchWrite, len(req.Rows))
 	b := batch{client: c, action: "BatchWriteRow", rows: len(req.Rows), writesSame: func(i, j int) bool { return writes[i].writesSame(&writes[j]) }}
 	for i, row := range req.Rows {
-		if row == nil {
-			return nil, &otsauth.ConfigError{Field: fmt.Sprintf("Rows[%d]", i), Problem: "is nil"}
-		}
 		var err error
 		if writes[i], err = encodeInBatch(c.text, row); err != nil {
-			return nil, err
+			return nil, inPlace(err, "Rows[%d]", i)
 		}
 	}
 	if b.rows == 0 {

@@ -113,13 +113,16 @@ func (t text) setCell(cell *pb.Cell, name string, v Value) (err error) {
 
 // table checks a table's name and returns it as it is sent. The service has
 // more rules.
-func (t text) table(name string) (string, error) {
+func (t text) table(name string) (string, error) { return t.named("table name", name) }
+
+// named is table for the name in a field.
+func (t text) named(field, name string) (string, error) {
 	if name == "" {
-		return "", &otsauth.ConfigError{Field: "table name", Problem: "is empty"}
+		return "", &otsauth.ConfigError{Field: field, Problem: "is empty"}
 	}
 	sent, problem := t.out(name)
 	if problem != "" {
-		return "", &otsauth.ConfigError{Field: "table name", Problem: problem}
+		return "", &otsauth.ConfigError{Field: field, Problem: problem}
 	}
 	return sent, nil
 }
@@ -136,27 +139,15 @@ func (t text) column(name string) (string, error) {
 	return sent, nil
 }
 
-// decodeCell returns a cell's name and value as the program wants them.
-func (t text) decodeCell(c *pb.Cell) (name string, v Value, err error) {
-	if t.encoding == nil {
-		return c.Name, Value{c.Value}, nil
+// optional returns a number for the wire that is at least 1; zero is none.
+func optional(field string, n int) (*int32, error) {
+	if n == 0 {
+		return nil, nil
 	}
-	if name, err = t.in(c.Name); err != nil {
-		return "", Value{}, err
+	if n < 1 || n > math.MaxInt32 {
+		return nil, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %d; it must be from 1 to %d, or zero if it is not wanted", n, math.MaxInt32)}
 	}
-	if c.Value.Kind() != pb.String {
-		return name, Value{c.Value}, nil
-	}
-	content, err := t.in(c.Value.Text())
-	return name, String(content), err
-}
-
-// atLeastOne returns a number for the wire, where zero stands for 1.
-func atLeastOne(field string, n int) (int32, error) {
-	if n < 0 || n > math.MaxInt32 {
-		return 0, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %d; it must be at least 1, or zero for 1", n)}
-	}
-	return int32(max(n, 1)), nil
+	return proto.Int32(int32(n)), nil
 }
 
 // message returns the throughput on the wire.

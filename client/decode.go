@@ -60,7 +60,7 @@ func (t text) decodeRows(data string) ([]*Row, error) {
 // fill copies a row to its public form.
 func (t text) fill(row *Row, from *pb.Row) (err error) {
 	if from.Deleted || from.Extension != "" {
-		return errors.New("it has a mark of a stream record in a row")
+		return errStreamRecord
 	}
 	for i := range from.PrimaryKey {
 		c := &row.PrimaryKey[i]
@@ -79,6 +79,28 @@ func (t text) fill(row *Row, from *pb.Row) (err error) {
 	}
 	return nil
 }
+
+// decodeCell returns a cell's name and value as the program wants them.
+func (t text) decodeCell(c *pb.Cell) (name string, v Value, err error) {
+	switch {
+	case c.Op != pb.Put:
+		return "", Value{}, errStreamRecord
+	case c.Absent || c.Value.Kind() == pb.Null:
+		return "", Value{}, errors.New("it has a column without a value")
+	case t.encoding == nil:
+		return c.Name, Value{c.Value}, nil
+	}
+	if name, err = t.in(c.Name); err != nil {
+		return "", Value{}, err
+	}
+	if c.Value.Kind() != pb.String {
+		return name, Value{c.Value}, nil
+	}
+	content, err := t.in(c.Value.Text())
+	return name, String(content), err
+}
+
+var errStreamRecord = errors.New("it has a row with a mark of a stream record")
 
 // slabs are blocks of memory for rows.
 type slabs struct {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -127,13 +128,14 @@ func (t text) indexesOf(metas []*otspb.IndexMeta) ([]Index, error) {
 	return all, nil
 }
 
-// An UpdateTableRequest is the argument of [OTSClient.UpdateTable]. What is nil
+// An UpdateTableRequest is the argument of [OTSClient.UpdateTable]. What is zero
 // stays as it is; one thing at least is not.
 type UpdateTableRequest struct {
 	Table string
-	// Options replace the table's: zero fields take the defaults that CreateTable
-	// has, but for MaxTimeDeviation, which then stays as it is.
-	Options *TableOptions
+	// Options change the table's, but for those that are zero.
+	Options TableOptions
+	// AllowUpdate lets rows be updated again where Options.UpdateForbidden was set.
+	AllowUpdate bool
 	// Reserved is the throughput that is paid for whether used or not.
 	Reserved *Capacity
 	// Stream turns the record of changes on or off.
@@ -176,16 +178,19 @@ func (r *UpdateTableRequest) message(t text) (*otspb.UpdateTableRequest, error) 
 	if err != nil {
 		return nil, err
 	}
-	if r.Options == nil && r.Reserved == nil && r.Stream == nil {
-		return nil, &otsauth.ConfigError{Field: "request", Problem: "changes nothing; set Options, Reserved or Stream"}
-	}
 	message := &otspb.UpdateTableRequest{TableName: &table}
-	if r.Options != nil {
+	switch {
+	case r.AllowUpdate && r.Options.UpdateForbidden:
+		return nil, &otsauth.ConfigError{Field: "AllowUpdate", Problem: "is set beside Options.UpdateForbidden; set either"}
+	case r.AllowUpdate || r.Options != TableOptions{}:
 		if message.TableOptions, err = r.Options.message(); err != nil {
 			return nil, err
 		}
-		// What is left out stays as it is, and then could not be allowed again.
-		message.TableOptions.AllowUpdate = proto.Bool(!r.Options.UpdateForbidden)
+		if r.AllowUpdate {
+			message.TableOptions.AllowUpdate = proto.Bool(true)
+		}
+	case r.Reserved == nil && r.Stream == nil:
+		return nil, &otsauth.ConfigError{Field: "request", Problem: "changes nothing; set Options, AllowUpdate, Reserved or Stream"}
 	}
 	if r.Reserved != nil {
 		reserved, err := r.Reserved.message("Reserved")
@@ -198,20 +203,22 @@ func (r *UpdateTableRequest) message(t text) (*otspb.UpdateTableRequest, error) 
 	return message, err
 }
 
-// message checks the options and returns them on the wire.
+// message checks the options and returns those that are not zero on the wire.
 func (o *TableOptions) message() (*otspb.TableOptions, error) {
-	ttl, err := seconds("TimeToLive", o.TimeToLive)
-	if err != nil {
+	message := &otspb.TableOptions{}
+	if d := o.TimeToLive; d != 0 {
+		if d%time.Second != 0 || d < Forever || d/time.Second > math.MaxInt32 {
+			return nil, &otsauth.ConfigError{Field: "TimeToLive", Problem: fmt.Sprintf("is %s; it must be whole seconds, or client.Forever", d)}
+		}
+		message.TimeToLive = proto.Int32(int32(d / time.Second))
+	}
+	var err error
+	if message.MaxVersions, err = optional("MaxVersions", o.MaxVersions); err != nil {
 		return nil, err
 	}
-	versions, err := atLeastOne("MaxVersions", o.MaxVersions)
-	if err != nil {
-		return nil, err
-	}
-	message := &otspb.TableOptions{TimeToLive: &ttl, MaxVersions: &versions}
 	if d := o.MaxTimeDeviation; d != 0 {
 		if d < 0 || d%time.Second != 0 {
-			return nil, &otsauth.ConfigError{Field: "MaxTimeDeviation", Problem: fmt.Sprintf("is %s; it must be whole seconds, or zero for the service's default", d)}
+			return nil, &otsauth.ConfigError{Field: "MaxTimeDeviation", Problem: fmt.Sprintf("is %s; it must be whole seconds", d)}
 		}
 		message.DeviationCellVersionInSec = proto.Int64(int64(d / time.Second))
 	}

@@ -2,12 +2,14 @@ package client
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
@@ -155,6 +157,13 @@ func (b *batchWrite) writesSame(other *batchWrite) bool {
 
 // encodeInBatch checks a write and returns it as one of a batch.
 func encodeInBatch(t text, w Write) (batchWrite, error) {
+	switch w.(type) {
+	case *PutRowRequest, *UpdateRowRequest, *DeleteRowRequest:
+	case nil:
+		return batchWrite{}, errNilRequest()
+	default: // a type that embeds a Write has the method, and may have no request
+		return batchWrite{}, &otsauth.ConfigError{Field: "request", Problem: fmt.Sprintf("is a %T; use a *PutRowRequest, *UpdateRowRequest or *DeleteRowRequest", w)}
+	}
 	s := newWritten()
 	defer s.release()
 	if err := w.write(t, s); err != nil {
@@ -171,12 +180,17 @@ func encodeInBatch(t text, w Write) (batchWrite, error) {
 	return encoded, nil
 }
 
-// release forgets the request and keeps its memory.
+// release forgets the request and keeps its memory, unless it is much: all of it is
+// cleared, also what a row before the last one used.
 func (w *written) release() {
-	key, columns := w.row.PrimaryKey, w.row.Columns
-	clear(key)
-	clear(columns)
-	*w = written{row: pb.Row{PrimaryKey: key[:0], Columns: columns[:0]}}
+	const most = 256
+	key, columns := w.row.PrimaryKey[:0], w.row.Columns[:0]
+	if cap(key)+cap(columns) > most {
+		return
+	}
+	clear(key[:cap(key)])
+	clear(columns[:cap(columns)])
+	*w = written{row: pb.Row{PrimaryKey: key, Columns: columns}}
 	writtenPool.Put(w)
 }
 

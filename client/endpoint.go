@@ -79,7 +79,8 @@ func instanceOf(host string) string {
 	host = strings.ToLower(host)
 	name, rest, _ := strings.Cut(host, ".")
 	for _, suffix := range []string{".ots.aliyuncs.com", ".ots-internal.aliyuncs.com", ".tablestore.aliyuncs.com"} {
-		if region, found := strings.CutSuffix(rest, suffix); found && region != "" {
+		// Without an instance the name is the region's.
+		if region, found := strings.CutSuffix(rest, suffix); found && region != "" && region != "vpc" {
 			return name
 		}
 	}

@@ -96,8 +96,8 @@ func TestErrors(t *testing.T) {
 				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, TimeToLive: 1500 * time.Millisecond})
 				return err
 			},
-			"TimeToLive is -1s": func() error {
-				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, TimeToLive: -time.Second})
+			"TimeToLive is -2s": func() error {
+				_, err := c.CreateTable(t.Context(), &client.CreateTableRequest{Table: "t", PrimaryKey: key, TimeToLive: 2 * client.Forever})
 				return err
 			},
 			"primary key column id has no type": func() error {

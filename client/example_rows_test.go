@@ -194,7 +194,7 @@ func ExampleOTSClient_DescribeTable() {
 	}
 	ctx := context.Background()
 	_, err := c.UpdateTable(ctx, &client.UpdateTableRequest{
-		Table: "users", Options: &client.TableOptions{TimeToLive: 30 * 24 * time.Hour, MaxVersions: 3},
+		Table: "users", Options: client.TableOptions{TimeToLive: 30 * 24 * time.Hour, MaxVersions: 3},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -60,14 +60,14 @@ func ExampleOTSClient_UpdateTable() {
 		return
 	}
 	got, err := c.UpdateTable(context.Background(), &client.UpdateTableRequest{
-		Table: "users", Options: &client.TableOptions{MaxVersions: 5},
+		Table: "users", Options: client.TableOptions{MaxVersions: 5},
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(got.Options.MaxVersions, got.Options.TimeToLive)
-	// Output: 5 0s
+	fmt.Println(got.Options.MaxVersions, got.Options.TimeToLive == client.Forever)
+	// Output: 5 true
 }
 
 func ExampleOTSClient_PutRow() {

@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,10 +14,10 @@ import (
 
 // A Filter chooses rows by their columns, at the service. It is a
 // [ColumnFilter], a [ColumnPagination], or what [And], [Or] and [Not] make of
-// others. Filters are immutable once passed; any number of calls may share one.
+// others; anything else is refused. Any number of calls may share one.
 type Filter interface {
-	// filter checks the filter and returns it on the wire.
-	filter(t text) (*otspb.Filter, error)
+	// filter checks the filter and returns its type and content on the wire.
+	filter(t text) (otspb.FilterType, proto.Message, error)
 }
 
 // A Comparator compares a column with a value.
@@ -44,24 +45,24 @@ type ColumnFilter struct {
 	AllVersions bool
 }
 
-func (f ColumnFilter) filter(t text) (*otspb.Filter, error) {
+func (f ColumnFilter) filter(t text) (otspb.FilterType, proto.Message, error) {
 	if f.Is < Equal || f.Is > LessOrEqual {
-		return nil, &otsauth.ConfigError{Field: "filter on " + f.Name, Problem: "has no comparator; set Is to Equal, Less and so on"}
+		return 0, nil, &otsauth.ConfigError{Field: "filter on " + f.Name, Problem: "has no comparator; set Is to Equal, Less and so on"}
 	}
 	cell, err := t.cell(f.Name, f.Value)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if k := f.Value.Kind(); k > KindBytes {
-		return nil, &otsauth.ConfigError{Field: "filter on " + f.Name, Problem: fmt.Sprintf("compares with %s; use an int, float, bool, string or bytes", k)}
+		return 0, nil, &otsauth.ConfigError{Field: "filter on " + f.Name, Problem: fmt.Sprintf("compares with %s; use an int, float, bool, string or bytes", k)}
 	}
-	return wrapFilter(otspb.FilterType_FT_SINGLE_COLUMN_VALUE, &otspb.SingleColumnValueFilter{
+	return otspb.FilterType_FT_SINGLE_COLUMN_VALUE, &otspb.SingleColumnValueFilter{
 		Comparator:        otspb.ComparatorType(f.Is).Enum(),
 		ColumnName:        &cell.Name,
 		ColumnValue:       pb.AppendValue(nil, cell.Value),
 		FilterIfMissing:   &f.FailIfMissing,
 		LatestVersionOnly: proto.Bool(!f.AllVersions),
-	})
+	}, nil
 }
 
 // composite is what And, Or and Not return.
@@ -70,49 +71,63 @@ type composite struct {
 	parts    []Filter
 }
 
-// And passes the rows that all filters pass; it needs two at least.
-func And(filters ...Filter) Filter { return composite{otspb.LogicalOperator_LO_AND, filters} }
+// And passes the rows that all filters pass. One filter is that filter, and none is
+// refused. The slice may be used for something else afterwards.
+func And(filters ...Filter) Filter {
+	return composite{otspb.LogicalOperator_LO_AND, slices.Clone(filters)}
+}
 
-// Or passes the rows that any of the filters passes; it needs two at least.
-func Or(filters ...Filter) Filter { return composite{otspb.LogicalOperator_LO_OR, filters} }
+// Or passes the rows that any of the filters passes. One filter is that filter, and
+// none is refused. The slice may be used for something else afterwards.
+func Or(filters ...Filter) Filter {
+	return composite{otspb.LogicalOperator_LO_OR, slices.Clone(filters)}
+}
 
 // Not passes the rows that f does not.
 func Not(f Filter) Filter { return composite{otspb.LogicalOperator_LO_NOT, []Filter{f}} }
 
-func (f composite) filter(t text) (*otspb.Filter, error) {
-	if f.operator != otspb.LogicalOperator_LO_NOT && len(f.parts) < 2 {
-		return nil, &otsauth.ConfigError{Field: "filter", Problem: "And and Or combine two filters at least; pass a single one as it is"}
+func (f composite) filter(t text) (otspb.FilterType, proto.Message, error) {
+	if len(f.parts) == 0 {
+		return 0, nil, &otsauth.ConfigError{Field: "filter", Problem: "And and Or need a filter at least; leave the filter out where every row is to pass"}
 	}
-	message := &otspb.CompositeColumnValueFilter{Combinator: &f.operator, SubFilters: make([]*otspb.Filter, len(f.parts))}
-	for i, part := range f.parts {
+	message := &otspb.CompositeColumnValueFilter{Combinator: &f.operator}
+	for _, part := range f.parts {
 		part, err := comparison(part, "a part of And, Or or Not")
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
-		if message.SubFilters[i], err = part.filter(t); err != nil {
-			return nil, err
+		if len(f.parts) == 1 && f.operator != otspb.LogicalOperator_LO_NOT { // the service refuses And and Or of one
+			return part.filter(t)
 		}
+		onWire, err := t.filter(part)
+		if err != nil {
+			return 0, nil, err
+		}
+		message.SubFilters = append(message.SubFilters, onWire)
 	}
-	return wrapFilter(otspb.FilterType_FT_COMPOSITE_COLUMN_VALUE, message)
+	return otspb.FilterType_FT_COMPOSITE_COLUMN_VALUE, message, nil
 }
 
 // A ColumnPagination passes all rows, each with no more than Limit of its
 // columns, the first Offset of them left out. Conditions cannot have one.
 type ColumnPagination struct{ Offset, Limit int }
 
-func (f ColumnPagination) filter(text) (*otspb.Filter, error) {
+func (f ColumnPagination) filter(text) (otspb.FilterType, proto.Message, error) {
 	if f.Offset < 0 || f.Offset > math.MaxInt32 || f.Limit < 1 || f.Limit > math.MaxInt32 {
-		return nil, &otsauth.ConfigError{Field: "ColumnPagination", Problem: fmt.Sprintf("has offset %d and limit %d; they are at least 0 and 1", f.Offset, f.Limit)}
+		return 0, nil, &otsauth.ConfigError{Field: "ColumnPagination", Problem: fmt.Sprintf("has offset %d and limit %d; they are at least 0 and 1", f.Offset, f.Limit)}
 	}
-	return wrapFilter(otspb.FilterType_FT_COLUMN_PAGINATION, &otspb.ColumnPaginationFilter{
+	return otspb.FilterType_FT_COLUMN_PAGINATION, &otspb.ColumnPaginationFilter{
 		Offset: proto.Int32(int32(f.Offset)), Limit: proto.Int32(int32(f.Limit)),
-	})
+	}, nil
 }
 
 // plain returns a filter that was given by a pointer, which is a Filter too, as
-// it is. One that is nil is an error.
+// it is. One that is nil is an error, and so is a type that embeds a Filter: it has
+// the method, and may have no filter.
 func plain(f Filter) (Filter, error) {
 	switch p := f.(type) {
+	case ColumnFilter, ColumnPagination, composite:
+		return f, nil
 	case *ColumnFilter:
 		if p != nil {
 			return *p, nil
@@ -123,7 +138,7 @@ func plain(f Filter) (Filter, error) {
 		}
 	case nil:
 	default:
-		return f, nil
+		return nil, &otsauth.ConfigError{Field: "filter", Problem: fmt.Sprintf("is a %T; use a ColumnFilter, a ColumnPagination, or And, Or and Not of them", f)}
 	}
 	return nil, &otsauth.ConfigError{Field: "filter", Problem: "or a part of it is nil; leave it out instead"}
 }
@@ -137,15 +152,17 @@ func comparison(f Filter, where string) (Filter, error) {
 	return f, err
 }
 
-func wrapFilter(kind otspb.FilterType, message proto.Message) (*otspb.Filter, error) {
-	content, err := proto.Marshal(message)
+// filter returns a filter that is plain on the wire.
+func (t text) filter(f Filter) (*otspb.Filter, error) {
+	kind, message, err := f.filter(t)
 	if err != nil {
-		return nil, &otsauth.ConfigError{Field: "filter", Problem: "cannot be encoded: " + err.Error()}
+		return nil, err
 	}
-	return &otspb.Filter{Type: &kind, Filter: content}, nil
+	content, err := marshalFilter(message)
+	return &otspb.Filter{Type: &kind, Filter: content}, err
 }
 
-// encodeFilter returns a filter on the wire; nil is none.
+// encodeFilter returns a filter as requests carry it; nil is none.
 func encodeFilter(t text, f Filter) ([]byte, error) {
 	if f == nil {
 		return nil, nil
@@ -154,10 +171,14 @@ func encodeFilter(t text, f Filter) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	message, err := f.filter(t)
+	onWire, err := t.filter(f)
 	if err != nil {
 		return nil, err
 	}
+	return marshalFilter(onWire)
+}
+
+func marshalFilter(message proto.Message) ([]byte, error) {
 	content, err := proto.Marshal(message)
 	if err != nil {
 		return nil, &otsauth.ConfigError{Field: "filter", Problem: "cannot be encoded: " + err.Error()}

@@ -28,7 +28,7 @@ func calls() []func(context.Context, *client.OTSClient) error {
 		func(ctx context.Context, c *client.OTSClient) error { _, err := c.DescribeTable(ctx, "t"); return err },
 		func(ctx context.Context, c *client.OTSClient) error { _, err := c.DeleteTable(ctx, "t"); return err },
 		func(ctx context.Context, c *client.OTSClient) error {
-			_, err := c.UpdateTable(ctx, &client.UpdateTableRequest{Table: "t", Options: &client.TableOptions{}})
+			_, err := c.UpdateTable(ctx, &client.UpdateTableRequest{Table: "t", Options: client.TableOptions{MaxVersions: 1}})
 			return err
 		},
 		func(ctx context.Context, c *client.OTSClient) error {

@@ -42,6 +42,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"a bad escape":                {"https://hunter2%zz.com", "i", p, nil, "is not a URL"},
 		"a port that is none":         {"https://i.cn-hangzhou.ots.aliyuncs.com:hunter2", "i", p, nil, "is not a URL"},
 		"no instance":                 {"https://example.com", "", p, nil, "instance name is empty"},
+		"a region's endpoint":         {"https://cn-hangzhou.vpc.tablestore.aliyuncs.com", "", p, nil, "host does not begin with one"},
 		"another instance's endpoint": {"https://a.cn-hangzhou.ots.aliyuncs.com", "b", p, nil, `is "b", but the endpoint is that of "a"`},
 		"an instance with a dot":      {"https://example.com", "a.b", p, nil, "'.' at byte 2"},
 		"no provider":                 {"https://example.com", "i", nil, nil, "provider is nil"},

@@ -3,14 +3,9 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"math"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
-	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
 )
 
@@ -110,7 +105,8 @@ func (t text) decodeRange(answer *otspb.GetRangeResponse) (*GetRangeResponse, er
 //
 // An error, which is one of GetRange's, is the last thing it yields; when ctx
 // ends, it is the context's, even if rows of a page are left. A row that is larger
-// than a page is put together. Each loop over the sequence reads the range anew; req
+// than a page is put together. No row is used again, but those of a page share memory:
+// see [Row.Clone]. Each loop over the sequence reads the range anew; req
 // must not change meanwhile.
 func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
@@ -173,8 +169,9 @@ func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Limit < 0 || r.Limit > math.MaxInt32 {
-		return nil, &otsauth.ConfigError{Field: "Limit", Problem: fmt.Sprintf("is %d; it must be at least 1, or zero for no limit", r.Limit)}
+	limit, err := optional("Limit", r.Limit)
+	if err != nil {
+		return nil, err
 	}
 	chosen, err := (&choice{r.Columns, r.MaxVersions, r.Times, r.Filter, r.StartColumn, r.EndColumn}).message(t)
 	if err != nil {
@@ -183,13 +180,10 @@ func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
 	message := &otspb.GetRangeRequest{
 		TableName: &table, Direction: otspb.Direction_FORWARD.Enum(), InclusiveStartPrimaryKey: start, ExclusiveEndPrimaryKey: end,
 		ColumnsToGet: chosen.columns, MaxVersions: chosen.maxVersions, TimeRange: chosen.times,
-		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token,
+		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token, Limit: limit,
 	}
 	if r.Backward {
 		message.Direction = otspb.Direction_BACKWARD.Enum()
-	}
-	if r.Limit > 0 {
-		message.Limit = proto.Int32(int32(r.Limit))
 	}
 	return message, nil
 }

@@ -43,7 +43,7 @@ func (r *TimeRange) message() (*otspb.TimeRange, error) {
 	if !r.End.IsZero() {
 		end = r.End.UnixMilli()
 	}
-	if start < 0 || start >= end {
+	if start < 0 || start >= end { // no document says what the service does then, as one does of At
 		return nil, &otsauth.ConfigError{Field: "TimeRange", Problem: "is empty or begins before 1970; End must be after Start"}
 	}
 	return &otspb.TimeRange{StartTime: &start, EndTime: &end}, nil
@@ -72,17 +72,16 @@ func (c *choice) message(t text) (m chosen, err error) {
 	if m.columns, err = t.names(c.columns); err != nil {
 		return chosen{}, err
 	}
-	versions, err := atLeastOne("MaxVersions", c.maxVersions)
-	if err != nil {
+	if m.maxVersions, err = optional("MaxVersions", c.maxVersions); err != nil {
 		return chosen{}, err
 	}
 	if m.times, err = c.times.message(); err != nil {
 		return chosen{}, err
 	}
 	// The service takes one version's time or a number of versions, not both.
-	if m.times == nil || m.times.SpecificTime == nil {
-		m.maxVersions = &versions
-	} else if c.maxVersions != 0 {
+	if oneVersion := m.times != nil && m.times.SpecificTime != nil; m.maxVersions == nil && !oneVersion {
+		m.maxVersions = proto.Int32(1)
+	} else if m.maxVersions != nil && oneVersion {
 		return chosen{}, &otsauth.ConfigError{Field: "MaxVersions", Problem: "cannot be set beside TimeRange.At, which is one version"}
 	}
 	if m.filter, err = encodeFilter(t, c.filter); err != nil {

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/otsauth/otsauth"
@@ -27,10 +29,28 @@ type Column struct {
 }
 
 // A Row is a row that was read. Columns are in the order of their names, the
-// versions of one column newest first.
+// versions of one column newest first. The rows of one answer share memory, which
+// lives as long as any of them does: to keep a few of many, keep their clones.
 type Row struct {
 	PrimaryKey PrimaryKey
 	Columns    []Column
+}
+
+// Clone returns a copy that shares no memory with r; nil for nil.
+func (r *Row) Clone() *Row {
+	if r == nil {
+		return nil
+	}
+	clone := &Row{PrimaryKey: slices.Clone(r.PrimaryKey), Columns: slices.Clone(r.Columns)}
+	for i := range clone.PrimaryKey {
+		c := &clone.PrimaryKey[i]
+		c.Name, c.Value = strings.Clone(c.Name), c.Value.clone()
+	}
+	for i := range clone.Columns {
+		c := &clone.Columns[i]
+		c.Name, c.Value = strings.Clone(c.Name), c.Value.clone()
+	}
+	return clone
 }
 
 // Get returns the newest version of a column, or the value of a primary key

@@ -32,17 +32,21 @@ type Index struct {
 	Local bool
 }
 
-// TableOptions are what [OTSClient.UpdateTable] may change and
-// [OTSClient.DescribeTable] returns.
+// Forever is a TimeToLive without an end. (Source: the documentation, where it is -1.)
+const Forever = -time.Second
+
+// TableOptions are what [OTSClient.DescribeTable] returns, and what
+// [OTSClient.UpdateTable] may change: a zero field then stays as it is.
 type TableOptions struct {
-	// TimeToLive is how long data is kept, in whole seconds. Zero: for ever.
+	// TimeToLive is how long data is kept, in whole seconds, or [Forever].
 	TimeToLive time.Duration
 	// MaxVersions is how many versions of a column are kept.
 	MaxVersions int
 	// MaxTimeDeviation is how far a version's timestamp may lie from the
 	// service's time, in whole seconds.
 	MaxTimeDeviation time.Duration
-	// UpdateForbidden says that rows can be put and not updated.
+	// UpdateForbidden says that rows can be put and not updated. UpdateTable allows
+	// it again by AllowUpdate.
 	UpdateForbidden bool
 }
 
@@ -52,6 +56,8 @@ type Stream struct {
 	// Expires is how long a record is kept, in whole hours. Zero: the service's
 	// default.
 	Expires time.Duration
+	// ID is the service's name of the stream, in answers. Requests leave it out.
+	ID string
 }
 
 // message returns the stream's specification on the wire; nil is none.
@@ -72,20 +78,19 @@ func (s *Stream) message() (*otspb.StreamSpecification, error) {
 
 // streamOf returns a stream in its public form.
 func streamOf(details *otspb.StreamDetails) Stream {
-	return Stream{Enabled: details.GetEnableStream(), Expires: time.Duration(details.GetExpirationTime()) * time.Hour}
+	return Stream{
+		Enabled: details.GetEnableStream(), Expires: time.Duration(details.GetExpirationTime()) * time.Hour, ID: details.GetStreamId(),
+	}
 }
 
 // optionsOf returns a table's options in their public form.
 func optionsOf(options *otspb.TableOptions) TableOptions {
-	o := TableOptions{
+	return TableOptions{
+		TimeToLive:       time.Duration(options.GetTimeToLive()) * time.Second,
 		MaxVersions:      int(options.GetMaxVersions()),
 		MaxTimeDeviation: time.Duration(options.GetDeviationCellVersionInSec()) * time.Second,
 		UpdateForbidden:  options.AllowUpdate != nil && !options.GetAllowUpdate(),
 	}
-	if ttl := options.GetTimeToLive(); ttl > 0 {
-		o.TimeToLive = time.Duration(ttl) * time.Second
-	}
-	return o
 }
 
 // columnTypes pairs the kinds of defined columns with the wire's.
@@ -121,10 +126,7 @@ func definedColumns(t text, columns []DefinedColumn) ([]*otspb.DefinedColumnSche
 func indexes(t text, all []Index) ([]*otspb.IndexMeta, error) {
 	metas := make([]*otspb.IndexMeta, len(all))
 	for i, index := range all {
-		if index.Name == "" {
-			return nil, &otsauth.ConfigError{Field: "index name", Problem: "is empty"}
-		}
-		name, err := t.table(index.Name)
+		name, err := t.named("index name", index.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -1,9 +1,8 @@
 package client
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"math"
 	"time"
 
 	"github.com/otsauth/otsauth"
@@ -57,7 +56,7 @@ type CreateTableRequest struct {
 	Table string
 	// PrimaryKey are 1 to 4 columns; the first decides on the partition.
 	PrimaryKey []KeySchema
-	// TimeToLive is how long data is kept, in whole seconds. Zero: for ever.
+	// TimeToLive is how long data is kept, in whole seconds. Zero: [Forever].
 	TimeToLive time.Duration
 	// MaxVersions is how many versions of a column are kept. Zero: 1.
 	MaxVersions int
@@ -113,7 +112,9 @@ func (r *CreateTableRequest) message(t text) (*otspb.CreateTableRequest, error) 
 	if err != nil {
 		return nil, err
 	}
-	options, err := (&TableOptions{r.TimeToLive, r.MaxVersions, r.MaxTimeDeviation, r.UpdateForbidden}).message()
+	options, err := (&TableOptions{
+		cmp.Or(r.TimeToLive, Forever), cmp.Or(r.MaxVersions, 1), r.MaxTimeDeviation, r.UpdateForbidden,
+	}).message()
 	if err != nil {
 		return nil, err
 	}
@@ -154,16 +155,4 @@ func keySchemas(t text, columns []KeySchema) ([]*otspb.PrimaryKeySchema, error) 
 		}
 	}
 	return schemas, nil
-}
-
-// seconds returns how long data is kept on the wire, where -1 is for ever.
-func seconds(field string, d time.Duration) (int32, error) {
-	if d == 0 {
-		return -1, nil
-	}
-	n := d / time.Second
-	if d%time.Second != 0 || n < 0 || n > math.MaxInt32 {
-		return 0, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %s; it must be whole seconds, or zero for ever", d)}
-	}
-	return int32(n), nil
 }

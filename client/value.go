@@ -41,7 +41,8 @@ type Value struct{ v pb.Value }
 // Int returns an INTEGER value.
 func Int(v int64) Value { return Value{pb.IntValue(v)} }
 
-// String returns a STRING value; it must be UTF-8.
+// String returns a STRING value; it must be valid in the client's Encoding, which is
+// UTF-8 unless [Options] says otherwise.
 func String(v string) Value { return Value{pb.StringValue(v)} }
 
 // Bytes returns a BINARY value with a copy of v.
@@ -89,23 +90,51 @@ func (v Value) Kind() Kind {
 	return KindNone
 }
 
-// Int returns an int value's number; ok is false for any other kind.
-func (v Value) Int() (n int64, ok bool) { return v.v.Int(), v.Kind() == KindInt }
+// Int returns an int value's number; 0 and false for any other kind.
+func (v Value) Int() (n int64, ok bool) {
+	v, ok = v.only(KindInt)
+	return v.v.Int(), ok
+}
 
-// Float returns a float value's number; ok is false for any other kind.
-func (v Value) Float() (f float64, ok bool) { return v.v.Double(), v.Kind() == KindFloat }
+// Float returns a float value's number; 0 and false for any other kind.
+func (v Value) Float() (f float64, ok bool) {
+	v, ok = v.only(KindFloat)
+	return v.v.Double(), ok
+}
 
-// Bool returns a bool value's truth; ok is false for any other kind.
-func (v Value) Bool() (b, ok bool) { return v.v.Bool(), v.Kind() == KindBool }
+// Bool returns a bool value's truth; false twice for any other kind.
+func (v Value) Bool() (b, ok bool) {
+	v, ok = v.only(KindBool)
+	return v.v.Bool(), ok
+}
 
-// Text returns a string value's text; ok is false for any other kind.
-func (v Value) Text() (s string, ok bool) { return v.v.Text(), v.Kind() == KindString }
+// Text returns a string value's text; "" and false for any other kind.
+func (v Value) Text() (s string, ok bool) {
+	v, ok = v.only(KindString)
+	return v.v.Text(), ok
+}
 
-// Bytes returns a copy of a bytes value; ok is false for any other kind.
-func (v Value) Bytes() (b []byte, ok bool) { return []byte(v.v.Text()), v.Kind() == KindBytes }
+// Bytes returns a copy of a bytes value; nil and false for any other kind.
+func (v Value) Bytes() (b []byte, ok bool) {
+	if v, ok = v.only(KindBytes); ok {
+		b = []byte(v.v.Text())
+	}
+	return b, ok
+}
+
+// only returns v if it is of that kind, else the zero Value.
+func (v Value) only(kind Kind) (Value, bool) {
+	if v.Kind() != kind {
+		return Value{}, false
+	}
+	return v, true
+}
 
 // Equal reports whether both have the same kind and content.
 func (v Value) Equal(w Value) bool { return v.v == w.v }
+
+// clone returns a copy that shares no memory with v.
+func (v Value) clone() Value { return Value{v.v.Clone()} }
 
 // String returns the value for people: numbers and truths as Go writes them,
 // text and bytes quoted, marks by name.

@@ -1,11 +1,17 @@
 package client_test
 
 import (
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -27,28 +33,76 @@ func TestValuesTellTheirKindAndContent(t *testing.T) {
 	} {
 		require.Equal(t, c.kind, c.value.Kind())
 		require.Equal(t, c.text, c.value.String())
-		n, isInt := c.value.Int()
-		require.Equal(t, c.kind == client.KindInt, isInt)
-		require.Equal(t, isInt, n == -5)
-		f, isFloat := c.value.Float()
-		require.Equal(t, c.kind == client.KindFloat, isFloat)
-		if isFloat {
-			require.InDelta(t, 0.5, f, 0)
+		var got, want [5]any // of another kind than the value's: nothing
+		var ok [5]bool
+		got[0], ok[0] = c.value.Int()
+		got[1], ok[1] = c.value.Float()
+		got[2], ok[2] = c.value.Bool()
+		got[3], ok[3] = c.value.Text()
+		got[4], ok[4] = c.value.Bytes()
+		want = [5]any{int64(0), 0.0, false, "", []byte(nil)}
+		for i, content := range [5]any{int64(-5), 0.5, true, "a\"b", []byte{0xff}} {
+			is := c.kind == client.KindInt+client.Kind(i)
+			require.Equal(t, is, ok[i], c.text)
+			if is {
+				want[i] = content
+			}
 		}
-		_, isBool := c.value.Bool()
-		require.Equal(t, c.kind == client.KindBool, isBool)
-		s, isText := c.value.Text()
-		require.Equal(t, c.kind == client.KindString, isText)
-		if isText {
-			require.Equal(t, "a\"b", s)
-		}
-		b, isBytes := c.value.Bytes()
-		require.Equal(t, c.kind == client.KindBytes, isBytes)
-		if isBytes {
-			require.Equal(t, []byte{0xff}, b)
-		}
+		require.Equal(t, want, got, c.text)
 	}
 	require.Equal(t, "Kind(99)", client.Kind(99).String())
+}
+
+func TestACloneIsTheSameRowInItsOwnMemory(t *testing.T) {
+	row := &client.Row{
+		PrimaryKey: client.PrimaryKey{{Name: "id", Value: client.String("a")}},
+		Columns: []client.Column{
+			{Name: "b", Value: client.Bytes([]byte{1}), Timestamp: time.UnixMilli(5)},
+			{Name: "n", Value: client.Int(1)},
+		},
+	}
+	clone := row.Clone()
+	require.Equal(t, row, clone)
+	row.PrimaryKey[0].Value, row.Columns[1].Name = client.String("other"), "other"
+	id, err := clone.Text("id")
+	require.NoError(t, err)
+	require.Equal(t, "a", id)
+	_, ok := clone.Get("n")
+	require.True(t, ok)
+	require.Nil(t, (*client.Row)(nil).Clone())
+}
+
+// A service with few rows to keep out of many reads needs the clones' memory alone.
+func TestACloneLetsTheAnswerGo(t *testing.T) {
+	const rows, size = 64, 64 << 10
+	page := make([]*pb.Row, rows)
+	for i := range page {
+		page[i] = &pb.Row{
+			PrimaryKey: []pb.Cell{{Name: "n", Value: pb.IntValue(int64(i))}},
+			Columns:    []pb.Cell{{Name: "s", Value: pb.StringValue(strings.Repeat("x", size)), HasTimestamp: true}},
+		}
+	}
+	body, err := proto.Marshal(&otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(pb.Append(nil, page...))})
+	require.NoError(t, err)
+	var kept []*client.Row
+	before := heap()
+	for range 8 {
+		answer, err := client.DecodeGetRange(body)
+		require.NoError(t, err)
+		kept = append(kept, answer.Rows[0].Clone())
+	}
+	require.Less(t, heap()-before, int64(rows*size), "without Clone each of them keeps as much")
+	runtime.KeepAlive(kept)
+	runtime.KeepAlive(body)
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what a pool held goes with the second
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
 
 func TestTheServiceNumbersAnAutoIncrementColumn(t *testing.T) {

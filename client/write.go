@@ -20,7 +20,7 @@ const (
 )
 
 // A Write is one row of [OTSClient.BatchWriteRow]: a [*PutRowRequest], an
-// [*UpdateRowRequest] or a [*DeleteRowRequest].
+// [*UpdateRowRequest] or a [*DeleteRowRequest]; anything else is refused.
 type Write interface {
 	// write checks the request and fills in w.
 	write(t text, w *written) error
@@ -183,13 +183,6 @@ func returnContent(t text, what ReturnType, columns []string) (*otspb.ReturnCont
 	if what == ReturnNone {
 		return nil, nil
 	}
-	content := &otspb.ReturnContent{ReturnType: otspb.ReturnType(what).Enum()}
-	for _, name := range columns {
-		sent, err := t.column(name)
-		if err != nil {
-			return nil, err
-		}
-		content.ReturnColumnNames = append(content.ReturnColumnNames, sent)
-	}
-	return content, nil
+	sent, err := t.names(columns)
+	return &otspb.ReturnContent{ReturnType: otspb.ReturnType(what).Enum(), ReturnColumnNames: sent}, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
 	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
 func consumed() *otspb.ConsumedCapacity {
@@ -79,6 +80,7 @@ func TestFiltersOnTheWire(t *testing.T) {
 		"a negation":                      {client.Not(age), "combinator:LO_NOT", []string{ageText}},
 		"both of two":                     {client.And(age, name), "combinator:LO_AND", []string{ageText, nameText}},
 		"either of two, one a negation":   {client.Or(name, client.Not(age)), "combinator:LO_OR", []string{nameText, "combinator:LO_NOT", ageText}},
+		"one filter alone":                {client.And(client.Or(age)), ageText, nil},
 		"a combination in a combination ": {client.And(client.Or(age, name), name), "combinator:LO_AND", []string{"combinator:LO_OR", ageText, nameText, nameText}},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -184,7 +186,10 @@ func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
 		"a filter without value":               {get(client.GetRowRequest{Filter: client.ColumnFilter{Name: "a", Is: client.Equal}}), "no value"},
 		"a filter without column":              {get(client.GetRowRequest{Filter: client.ColumnFilter{Is: client.Equal, Value: client.Int(1)}}), "empty name"},
 		"a filter with a mark":                 {get(client.GetRowRequest{Filter: client.ColumnFilter{Name: "a", Is: client.Equal, Value: client.InfMin()}}), "compares with InfMin"},
-		"And of one filter":                    {get(client.GetRowRequest{Filter: client.And(filter)}), "two filters at least"},
+		"And of nothing":                       {get(client.GetRowRequest{Filter: client.And()}), "need a filter at least"},
+		"And of a pagination alone":            {get(client.GetRowRequest{Filter: client.And(client.ColumnPagination{Limit: 1})}), "cannot be a part"},
+		"a filter that embeds none":            {get(client.GetRowRequest{Filter: struct{ client.Filter }{}}), "is a struct"},
+		"a write that embeds none":             {batchWrite(struct{ client.Write }{}), "Rows[0]: request is a struct"},
 		"Not of nothing":                       {get(client.GetRowRequest{Filter: client.Not(nil)}), "is nil"},
 		"a pagination in a combination":        {get(client.GetRowRequest{Filter: client.And(filter, client.ColumnPagination{Limit: 1})}), "cannot be a part"},
 		"a pagination as condition":            {put(client.PutRowRequest{Condition: &client.Condition{Column: client.ColumnPagination{Limit: 1}}}), "cannot be a condition"},
@@ -193,6 +198,7 @@ func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
 		"a condition that is a nil pointer":    {put(client.PutRowRequest{Condition: &client.Condition{Column: (*client.ColumnPagination)(nil)}}), "is nil"},
 		"a pagination of no columns":           {get(client.GetRowRequest{Filter: client.ColumnPagination{}}), "limit 0"},
 		"a time range that is empty":           {get(client.GetRowRequest{Times: &client.TimeRange{Start: now, End: now}}), "is empty"},
+		"a time range that starts before 1970": {get(client.GetRowRequest{Times: &client.TimeRange{Start: time.UnixMilli(-1)}}), "before 1970"},
 		"a time range with At and a bound":     {get(client.GetRowRequest{Times: &client.TimeRange{At: now, End: now}}), "set either"},
 		"a number of versions beside At":       {get(client.GetRowRequest{MaxVersions: 2, Times: &client.TimeRange{At: now}}), "beside TimeRange.At"},
 		"a negative number of versions":        {get(client.GetRowRequest{MaxVersions: -1}), "MaxVersions is -1"},
@@ -208,18 +214,22 @@ func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
 		"a range without start":                {scan(client.GetRangeRequest{End: idKey("a")}), "primary key is empty"},
 		"a range with a negative limit":        {scan(client.GetRangeRequest{Start: idKey("a"), End: idKey("b"), Limit: -1}), "Limit is -1"},
 		"a batch that reads nothing":           {batchGet(), "Tables is empty"},
-		"a batch with a table of no keys":      {batchGet(client.BatchGetTable{Table: "table"}), "PrimaryKeys of table table is empty"},
+		"a batch with a table of no keys":      {batchGet(client.BatchGetTable{Table: "table"}), "Tables[0]: PrimaryKeys is empty"},
+		"a batch with a key that is none":      {batchGet(client.BatchGetTable{Table: "table", PrimaryKeys: []client.PrimaryKey{idKey("a"), nil}}), "Tables[0]: PrimaryKeys[1]: primary key is empty"},
+		"a batch with a row that cannot be":    {batchWrite(&client.DeleteRowRequest{Table: "table", PrimaryKey: idKey("a")}, &client.PutRowRequest{PrimaryKey: idKey("a")}), "Rows[1]: table name is empty"},
 		"a batch with a table twice":           {batchGet(one, one), "a table twice"},
 		"a batch that writes nothing":          {batchWrite(), "Rows is empty"},
-		"a batch with a nil write":             {batchWrite(nil), "Rows[0] is nil"},
-		"a batch with a nil request":           {batchWrite(nilPut), "request is nil"},
+		"a batch with a nil write":             {batchWrite(nil), "Rows[0]: request is nil"},
+		"a batch with a nil request":           {batchWrite(nilPut), "Rows[0]: request is nil"},
 		"a change of nothing in a table":       {change(client.UpdateTableRequest{}), "changes nothing"},
 		"a negative throughput":                {change(client.UpdateTableRequest{Reserved: &client.Capacity{Read: -1}}), "may be negative"},
-		"a time to live of half a second":      {change(client.UpdateTableRequest{Options: &client.TableOptions{TimeToLive: time.Second / 2}}), "whole seconds"},
+		"a time to live of half a second":      {change(client.UpdateTableRequest{Options: client.TableOptions{TimeToLive: time.Second / 2}}), "whole seconds"},
 		"a stream of half an hour":             {change(client.UpdateTableRequest{Stream: &client.Stream{Expires: time.Hour / 2}}), "whole hours"},
 		"a time deviation that is negative":    {create(client.CreateTableRequest{MaxTimeDeviation: -1}), "whole seconds"},
 		"a defined column without kind":        {create(client.CreateTableRequest{DefinedColumns: []client.DefinedColumn{{Name: "a"}}}), "kind none"},
 		"an index without name":                {create(client.CreateTableRequest{Indexes: []client.Index{{}}}), "index name is empty"},
+		"an index whose name is no text":       {create(client.CreateTableRequest{Indexes: []client.Index{{Name: "\xff"}}}), "index name is not UTF-8"},
+		"updates forbidden and allowed":        {change(client.UpdateTableRequest{AllowUpdate: true, Options: client.TableOptions{UpdateForbidden: true}}), "set either"},
 		"an index with an empty column":        {create(client.CreateTableRequest{Indexes: []client.Index{{Name: "i", PrimaryKey: []string{""}}}}), "empty name"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -228,6 +238,32 @@ func TestRequestsThatCannotBeEncodedAreRefused(t *testing.T) {
 			require.ErrorContains(t, got.err, got.want)
 		})
 	}
+}
+
+// rowAnswer is the answer of GetRow with a row that has a column.
+func rowAnswer(column pb.Cell) []byte {
+	row := pb.Append(nil, &pb.Row{PrimaryKey: []pb.Cell{{Name: "id", Value: pb.StringValue("a")}}, Columns: []pb.Cell{column}})
+	return append([]byte{0x0a, 2, 0x0a, 0, 0x12, byte(len(row))}, row...)
+}
+
+func TestAFilterIsWhatItWasWhenItWasMade(t *testing.T) {
+	parts := []client.Filter{
+		client.ColumnFilter{Name: "a", Is: client.Equal, Value: client.Int(1)},
+		client.ColumnFilter{Name: "b", Is: client.Equal, Value: client.Int(2)},
+	}
+	all, any := client.And(parts...), client.Or(parts...)
+	sent := func(f client.Filter) []string {
+		var request otspb.GetRowRequest
+		cl := recorder(t, "GetRow", &request, &otspb.GetRowResponse{Consumed: consumed(), Row: answered(nil)}).client(t, client.Options{})
+		_, err := cl.GetRow(t.Context(), &client.GetRowRequest{Table: "table", PrimaryKey: idKey("a"), Filter: f})
+		require.NoError(t, err)
+		return flatten(t, request.GetFilter())
+	}
+	wantAll, wantAny := sent(all), sent(any)
+	parts[0], parts[1] = all, any // the filter would be a part of itself
+	require.Equal(t, wantAll, sent(all))
+	require.Equal(t, wantAny, sent(any))
+	require.Len(t, sent(client.And(parts...)), 7)
 }
 
 func TestAnAnswerOfOneRowThatIsNoneIsAnError(t *testing.T) {
@@ -241,6 +277,9 @@ func TestAnAnswerOfOneRowThatIsNoneIsAnError(t *testing.T) {
 		"capacity units that are cut":   {[]byte{0x0a, 4, 0x0a, 2, 0x08, 0x80}, "unexpected EOF"},
 		"a consumption that is cut":     {[]byte{0x0a, 2, 0x0a, 9}, "unexpected EOF"},
 		"a row that is no PlainBuffer":  {[]byte{0x0a, 2, 0x0a, 0, 0x12, 1, 'x'}, "header"},
+		"a column without a value":      {rowAnswer(pb.Cell{Name: "c", Absent: true}), "a column without a value"},
+		"a column that is null":         {rowAnswer(pb.Cell{Name: "c", Value: pb.MarkValue(pb.Null)}), "a column without a value"},
+		"a column that is changed":      {rowAnswer(pb.Cell{Name: "c", Op: pb.Increment, Value: pb.IntValue(1)}), "mark of a stream record"},
 		"a row that is another message": {[]byte{0x0a, 2, 0x0a, 0, 0x12, 6, 0x75, 0, 0, 0, 9, 9}, "tag"},
 	} {
 		t.Run(name, func(t *testing.T) {

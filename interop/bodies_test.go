@@ -31,10 +31,6 @@ func differences() []*difference {
 		{client: "gosdk", fields: regexp.MustCompile(`^(data_block_type|compress_type)_hint: 0$`), reason: "it names the defaults of GetRange"},
 		{client: "gosdk", fields: regexp.MustCompile(`^is_atomic: false$`), reason: "it names the default of BatchWriteRow"},
 		{
-			client: "otsauth", fields: regexp.MustCompile(`^table_options\.allow_update: true$`),
-			reason: "its UpdateTable replaces all options, and an update that is forbidden could not be allowed again otherwise",
-		},
-		{
 			client: "node", fields: regexp.MustCompile(`: \d+ zeros follow$`),
 			reason: "it overrates the size of marks, of timestamps and of one version's deletion, and sends the rest of its buffer",
 		},

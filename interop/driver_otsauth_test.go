@@ -81,7 +81,7 @@ func ourKeyType(name string) client.KeyType {
 
 func ourOptions(d *definition) client.TableOptions {
 	return client.TableOptions{
-		TimeToLive: time.Duration(max(d.TTL, 0)) * time.Second, MaxVersions: d.Versions,
+		TimeToLive: time.Duration(d.TTL) * time.Second, MaxVersions: d.Versions,
 		MaxTimeDeviation: time.Duration(d.Deviation) * time.Second, UpdateForbidden: d.NoUpdate,
 	}
 }
@@ -116,14 +116,10 @@ func ourDefinition(s *step) *client.CreateTableRequest {
 }
 
 func neutralOptions(o *client.TableOptions, reserved client.Capacity, stream client.Stream) *definition {
-	d := &definition{
+	return &definition{
 		Versions: o.MaxVersions, TTL: int(o.TimeToLive / time.Second), Deviation: int(o.MaxTimeDeviation / time.Second), NoUpdate: o.UpdateForbidden,
 		Reserved: &units{reserved.Read, reserved.Write}, Streamed: stream.Enabled, Stream: int(stream.Expires / time.Hour),
 	}
-	if d.TTL == 0 {
-		d.TTL = -1
-	}
-	return d
 }
 
 func (c ours) describe(ctx context.Context, s *step, r *result) error {
@@ -156,8 +152,7 @@ func (c ours) describe(ctx context.Context, s *step, r *result) error {
 func (c ours) updateTable(ctx context.Context, s *step, r *result) error {
 	request := &client.UpdateTableRequest{Table: s.Table, Stream: ourStream(s.Definition)}
 	if s.Definition.Options {
-		options := ourOptions(s.Definition)
-		request.Options = &options
+		request.Options = ourOptions(s.Definition)
 	}
 	if s.Definition.Reserved != nil {
 		reserved := client.Capacity(*s.Definition.Reserved)

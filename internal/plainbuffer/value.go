@@ -96,6 +96,12 @@ func (v Value) Bool() bool { return v.num != 0 }
 // Text returns a String's text or a Blob's bytes.
 func (v Value) Text() string { return v.text }
 
+// Clone returns a copy that shares no memory with v.
+func (v Value) Clone() Value {
+	v.text = strings.Clone(v.text)
+	return v
+}
+
 // Compare orders values as Tablestore orders primary keys: InfMin, then by
 // kind, then by content (strings and blobs bytewise), then InfMax.
 func (v Value) Compare(w Value) int {
