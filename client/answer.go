@@ -18,7 +18,8 @@ type oneRow struct {
 
 // doRow sends the encoded request of an action on one row and decodes the answer.
 func (c *OTSClient) doRow(ctx context.Context, action string, body []byte) (meta ResponseMeta, one oneRow, err error) {
-	meta, err = c.send(ctx, action, body, func(body []byte) (err error) {
+	k := c.begin(action)
+	meta, err = k.send(ctx, body, func(body []byte) (err error) {
 		one, err = c.text.decodeOneRow(body)
 		return err
 	})

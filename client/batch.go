@@ -62,7 +62,7 @@ func (c *OTSClient) BatchGetRow(ctx context.Context, req *BatchGetRowRequest) (*
 	if req == nil {
 		return nil, errNilRequest()
 	}
-	b := batch{client: c, action: "BatchGetRow"}
+	b := batch{call: c.begin("BatchGetRow")}
 	message := &otspb.BatchGetRowRequest{}
 	results := make([][]BatchResult, len(req.Tables))
 	for i := range req.Tables {
@@ -79,13 +79,13 @@ func (c *OTSClient) BatchGetRow(ctx context.Context, req *BatchGetRowRequest) (*
 	b.send = func(pending []int) (ResponseMeta, []rowAnswer, error) {
 		var answer otspb.BatchGetRowResponse
 		part := getTables(message, pending)
-		meta, err := c.do(ctx, b.action, part, &answer)
+		meta, err := b.call.exchange(ctx, part, &answer)
 		if err != nil {
 			return meta, nil, err
 		}
 		all, err := readAnswers(part, &answer)
 		if err != nil {
-			return meta, nil, meta.broken(b.action, err)
+			return meta, nil, meta.broken(b.call.action, err)
 		}
 		return meta, all, nil
 	}
@@ -181,7 +181,7 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 		return nil, errNilRequest()
 	}
 	writes := make([]batchWrite, len(req.Rows))
-	b := batch{client: c, action: "BatchWriteRow", rows: len(req.Rows), writesSame: func(i, j int) bool { return writes[i].writesSame(&writes[j]) }}
+	b := batch{call: c.begin("BatchWriteRow"), rows: len(req.Rows), writesSame: func(i, j int) bool { return writes[i].writesSame(&writes[j]) }}
 	for i, row := range req.Rows {
 		var err error
 		if writes[i], err = encodeInBatch(c.text, row); err != nil {
@@ -194,13 +194,13 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 	b.send = func(pending []int) (ResponseMeta, []rowAnswer, error) {
 		message, order := writeTables(writes, pending)
 		var answer otspb.BatchWriteRowResponse
-		meta, err := c.do(ctx, b.action, message, &answer)
+		meta, err := b.call.exchange(ctx, message, &answer)
 		if err != nil {
 			return meta, nil, err
 		}
 		all, err := writeAnswers(message, &answer, order)
 		if err != nil {
-			return meta, nil, meta.broken(b.action, err)
+			return meta, nil, meta.broken(b.call.action, err)
 		}
 		return meta, all, nil
 	}

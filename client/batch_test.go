@@ -372,3 +372,34 @@ func TestABatchWithARowThatIsNilIsAnError(t *testing.T) {
 		require.ErrorAs(t, err, &ce)
 	}
 }
+
+func TestABatchsRoundsAndAttemptsAreCountedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got asked
+		service := batchWriter(t, &got, func(id string, before int) string {
+			if id == "b" && before == 0 {
+				return "OTSServerBusy"
+			}
+			return ""
+		})
+		requests := 0
+		flaky := stub(func(action string, body []byte) (int, proto.Message) {
+			if requests++; requests%2 == 1 {
+				return http.StatusServiceUnavailable, &otspb.Error{Code: proto.String("OTSServerBusy"), Message: proto.String("Server is busy.")}
+			}
+			return service(action, body)
+		})
+		policy := &recordingPolicy{}
+		answer, err := flaky.client(t, client.Options{Retry: policy}).BatchWriteRow(t.Context(), writes())
+		require.NoError(t, err)
+		for _, result := range answer.Results {
+			require.NoError(t, result.Err)
+		}
+		var numbers []int
+		for _, a := range policy.seen {
+			numbers = append(numbers, a.Number)
+		}
+		require.Equal(t, []int{1, 2, 3}, numbers, "refused, a row failed, refused")
+		require.Equal(t, 4, answer.Attempts)
+	})
+}

@@ -15,9 +15,8 @@ import (
 
 // A batch is one call of a batch action with the repetition of its rows.
 type batch struct {
-	client *OTSClient
-	action string
-	rows   int
+	call call
+	rows int
 	// send asks for the pending rows, given by number, and returns an answer for
 	// each, in that order.
 	send func(pending []int) (ResponseMeta, []rowAnswer, error)
@@ -53,51 +52,47 @@ func (b *batch) checkTables(n int, name func(int) string) error {
 // run sends the batch, and those rows again that failed and may be repeated.
 func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 	var (
-		began    = time.Now()
-		results  = make([]BatchResult, b.rows)
-		pending  = make([]int, b.rows)
-		total    ResponseMeta
-		attempts int
+		results = make([]BatchResult, b.rows)
+		pending = make([]int, b.rows)
+		last    ResponseMeta
 	)
 	for i := range pending {
 		pending[i] = i
 	}
-	for round := 1; ; round++ {
+	for first := true; ; first = false {
 		meta, answers, err := b.send(pending)
 		if err != nil {
-			if round == 1 {
+			if first {
 				return ResponseMeta{}, nil, err
 			}
-			var e *Error
-			if errors.As(err, &e) {
-				total = ResponseMeta{RequestID: cmp.Or(e.RequestID, total.RequestID), Attempts: attempts + e.Attempts}
+			if e := (*Error)(nil); errors.As(err, &e) {
+				last = ResponseMeta{RequestID: cmp.Or(e.RequestID, last.RequestID), Attempts: e.Attempts}
 			}
 			for _, i := range pending { // the rows that are done stay done
-				results[i].Err = after(results[i].Err, err, total)
+				results[i].Err = after(results[i].Err, err)
 			}
-			return total, results, nil
+			return last, results, nil
 		}
-		attempts += meta.Attempts
-		total = ResponseMeta{RequestID: meta.RequestID, Attempts: attempts}
+		last = meta
 		for place, i := range pending {
-			results[i] = b.result(total, &answers[place])
+			results[i] = b.result(meta, &answers[place])
 		}
 		var delay time.Duration
-		pending, delay = b.again(results, pending, round, time.Since(began))
+		pending, delay = b.again(results, pending)
 		if len(pending) == 0 {
-			return total, results, nil
+			return last, results, nil
 		}
-		if !b.client.wait(ctx, delay) {
+		if !b.call.client.wait(ctx, delay) {
 			for _, i := range pending {
-				results[i].Err = after(results[i].Err, ctx.Err(), total)
+				results[i].Err = after(results[i].Err, ctx.Err())
 			}
-			return total, results, nil
+			return last, results, nil
 		}
 	}
 }
 
 // again returns the rows that are to be repeated, and after which delay.
-func (b *batch) again(results []BatchResult, pending []int, round int, elapsed time.Duration) ([]int, time.Duration) {
+func (b *batch) again(results []BatchResult, pending []int) ([]int, time.Duration) {
 	var delay time.Duration
 	again := slices.DeleteFunc(slices.Clone(pending), func(i int) bool {
 		var e *Error
@@ -108,15 +103,13 @@ func (b *batch) again(results []BatchResult, pending []int, round int, elapsed t
 			e.Hint = hintOverwritten
 			return true
 		}
-		d, retry := b.client.opts.Retry.Next(Attempt{
-			Action: b.action, Number: round, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode, Elapsed: elapsed,
-		})
+		d, retry := b.call.client.opts.Retry.Next(b.call.failure(e))
 		delay = max(delay, d)
 		return !retry
 	})
 	// One unit is for the repetition, and one for the success that the answer
 	// with the failed rows counted as.
-	if len(again) > 0 && !b.client.budget.take(2) {
+	if len(again) > 0 && !b.call.client.budget.take(2) {
 		for _, i := range again {
 			var e *Error
 			if errors.As(results[i].Err, &e) {
@@ -151,16 +144,16 @@ func (b *batch) result(meta ResponseMeta, answer *rowAnswer) BatchResult {
 	result := BatchResult{Consumed: capacityOf(answer.consumed.GetCapacityUnit())}
 	if !answer.ok {
 		e := &Error{
-			Action: b.action, Code: Code(redact.Line(answer.err.GetCode(), 60)), Message: redact.Message(answer.err.GetMessage()),
+			Action: b.call.action, Code: Code(redact.Line(answer.err.GetCode(), 60)), Message: redact.Message(answer.err.GetMessage()),
 			RequestID: meta.RequestID, StatusCode: statusOfRow, Attempts: meta.Attempts,
 		}
 		e.Hint = hint(e.Code, e.Message)
 		result.Err = e
 		return result
 	}
-	row, err := b.client.text.decodeOptional(answer.row)
+	row, err := b.call.client.text.decodeOptional(answer.row)
 	if err != nil {
-		result.Err = meta.broken(b.action, err)
+		result.Err = meta.broken(b.call.action, err)
 		return result
 	}
 	result.Row, result.NextToken = row, answer.token
@@ -172,13 +165,13 @@ const statusOfRow = 200
 
 // after is the error of a row that failed, and whose repetition then failed with
 // why.
-func after(row, why error, total ResponseMeta) error {
+func after(row, why error) error {
 	e := (*Error)(nil)
 	if !errors.As(why, &e) && !errors.As(row, &e) {
 		return why
 	}
 	last := *e
-	last.Attempts, last.Err = total.Attempts, fmt.Errorf("%w; the row's answer before: %w", why, row)
+	last.Err = fmt.Errorf("%w; the row's answer before: %w", why, row)
 	return &last
 }
 

@@ -28,14 +28,15 @@ const (
 	headerTraceID   = "X-Ots-Sdk-Traceid"
 )
 
-// call is one Do with its attempts.
+// call is one call of a method with its attempts, or all rounds of a batch, which the
+// retry policy counts as one.
 type call struct {
 	client *OTSClient
 	action string
-	body   []byte // as it is sent
 	began  time.Time
 
-	fullSize int // of the body before it was compressed; 0: it was not
+	body     []byte // as it is sent
+	fullSize int    // of the body before it was compressed; 0: it was not
 
 	sent     int  // attempts that were sent
 	mended   int  // those of them that were repeated without asking the policy
@@ -57,6 +58,31 @@ type outcome struct {
 	err     *Error // nil: success
 	skewed  bool   // the answer taught the signer the service's clock
 	unsent  bool   // the service cannot have got the request
+}
+
+// begin returns a call of an action.
+func (c *OTSClient) begin(action string) call {
+	return call{client: c, action: action, began: time.Now()}
+}
+
+// do sends a body, with all attempts that it takes. What it returns counts those of
+// earlier rounds as well.
+func (k *call) do(ctx context.Context, body []byte) (*Response, error) {
+	if ctx == nil {
+		return nil, &otsauth.ConfigError{Field: "context", Problem: "is nil; pass context.Background() or the request's context"}
+	}
+	k.body, k.fullSize, k.renewed, k.redated = body, 0, false, false
+	if limit := k.client.opts.CompressAbove; limit > 0 && len(body) > limit {
+		if short := k.client.shrink.compress(body); short != nil {
+			k.body, k.fullSize = short, len(body)
+		}
+	}
+	resp, err := k.run(ctx)
+	if err != nil {
+		k.client.opts.Logger.ErrorContext(ctx, "otsauth: request failed", "action", k.action, "error", err)
+		return nil, err
+	}
+	return resp, nil
 }
 
 // run makes attempts until one succeeds or the policy, or ctx, ends them.
@@ -250,10 +276,7 @@ func (k *call) ended(ctx context.Context, last *Error) *Error {
 // rejected one, or that nobody will renew, was not what was wrong.
 func (k *call) describe(o *outcome) Attempt {
 	e := o.err
-	a := Attempt{
-		Action: k.action, Number: k.sent - k.mended, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode,
-		Elapsed: time.Since(k.began),
-	}
+	a := k.failure(e)
 	if o.rejected() && k.client.accepted.Load() && o.used.Equal(k.rejected) && !o.used.Expires.IsZero() {
 		k.unsigned++
 		a.NoCredentials, a.Number, a.Temporary = true, k.unsigned, true
@@ -270,6 +293,14 @@ func (k *call) describe(o *outcome) Attempt {
 	a.Executed = !o.unsent
 	a.Temporary = canPass(e.Err, k.client.answered.Load())
 	return a
+}
+
+// failure is an attempt that failed with e, or whose answer has it for a row.
+func (k *call) failure(e *Error) Attempt {
+	return Attempt{
+		Action: k.action, Number: k.sent - k.mended, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode,
+		Elapsed: time.Since(k.began),
+	}
 }
 
 // log writes the record of one attempt.

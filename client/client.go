@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/redact"
@@ -123,24 +122,11 @@ type Response struct {
 // The error is an [*Error], or a [*otsauth.ConfigError] for an argument that
 // cannot work. Do is safe for concurrent use.
 func (c *OTSClient) Do(ctx context.Context, action string, body []byte) (*Response, error) {
-	if ctx == nil {
-		return nil, &otsauth.ConfigError{Field: "context", Problem: "is nil; pass context.Background() or the request's context"}
-	}
 	if !isAction(action) {
 		return nil, &otsauth.ConfigError{Field: "action", Problem: fmt.Sprintf("is %q; it is a name such as GetRow or tunnel/create", redact.Line(action, 60))}
 	}
-	k := call{client: c, action: action, body: body, began: time.Now()}
-	if limit := c.opts.CompressAbove; limit > 0 && len(body) > limit {
-		if short := c.shrink.compress(body); short != nil {
-			k.body, k.fullSize = short, len(body)
-		}
-	}
-	resp, err := k.run(ctx)
-	if err != nil {
-		c.opts.Logger.ErrorContext(ctx, "otsauth: request failed", "action", action, "error", err)
-		return nil, err
-	}
-	return resp, nil
+	k := c.begin(action)
+	return k.do(ctx, body)
 }
 
 // isAction reports whether action is a name of letters and digits, or a path of

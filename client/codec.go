@@ -14,22 +14,28 @@ import (
 
 // do sends a message and decodes the answer into another.
 func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message) (ResponseMeta, error) {
+	k := c.begin(action)
+	return k.exchange(ctx, request, answer)
+}
+
+// exchange sends a message and decodes the answer into another.
+func (k *call) exchange(ctx context.Context, request, answer proto.Message) (ResponseMeta, error) {
 	body, err := proto.Marshal(request)
 	if err != nil {
-		return ResponseMeta{}, unencodable(action, err)
+		return ResponseMeta{}, unencodable(k.action, err)
 	}
-	return c.send(ctx, action, body, func(body []byte) error { return proto.Unmarshal(body, answer) })
+	return k.send(ctx, body, func(body []byte) error { return proto.Unmarshal(body, answer) })
 }
 
 // send sends an encoded message and has the answer's body decoded.
-func (c *OTSClient) send(ctx context.Context, action string, body []byte, decode func(body []byte) error) (ResponseMeta, error) {
-	resp, err := c.Do(ctx, action, body)
+func (k *call) send(ctx context.Context, body []byte, decode func(body []byte) error) (ResponseMeta, error) {
+	resp, err := k.do(ctx, body)
 	if err != nil {
 		return ResponseMeta{}, err
 	}
 	meta := ResponseMeta{RequestID: resp.RequestID, Attempts: resp.Attempts}
 	if err := decode(resp.Body); err != nil {
-		return meta, meta.broken(action, err)
+		return meta, meta.broken(k.action, err)
 	}
 	return meta, nil
 }
