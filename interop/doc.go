@@ -15,7 +15,8 @@
 //     and filters byte for byte. The test lists the few known differences, and
 //     fails if one of them is no more.
 //
-// A scenario that a client cannot express says why, and the test checks that.
+// A scenario that a client cannot express says why and what that client gets
+// instead, which is compared as well.
 //
 // The Node SDK runs in Node, which interop/node/install installs with all it
 // needs. Without it the scenarios are skipped for Node, unless

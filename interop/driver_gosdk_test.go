@@ -53,14 +53,14 @@ func (c goSDK) call(s *step, r *result) error {
 		answer, err := c.PutRow(&tablestore.PutRowRequest{PutRowChange: sdkPut(s)})
 		if err == nil {
 			r.Consumed = sdkUnits(answer.ConsumedCapacityUnit)
-			r.Rows = sdkReturned(s, row{Key: fromSDKKey(answer.PrimaryKey.PrimaryKeys)})
+			r.Rows = sdkReturned(s, "key", row{Key: fromSDKKey(answer.PrimaryKey.PrimaryKeys)})
 		}
 		return err
 	case "UpdateRow":
 		answer, err := c.UpdateRow(&tablestore.UpdateRowRequest{UpdateRowChange: sdkUpdateChange(s)})
 		if err == nil {
 			r.Consumed = sdkUnits(answer.ConsumedCapacityUnit)
-			r.Rows = sdkReturned(s, row{Columns: fromSDKColumns(answer.Columns)})
+			r.Rows = sdkReturned(s, "after", row{Columns: fromSDKColumns(answer.Columns)})
 		}
 		return err
 	case "DeleteRow":
@@ -85,9 +85,9 @@ func sdkUnits(u *tablestore.ConsumedCapacityUnit) *units {
 	return &units{int(u.Read), int(u.Write)}
 }
 
-// sdkReturned is what a write returned, if it was asked to.
-func sdkReturned(s *step, returned row) []row {
-	if s.Return == "" {
+// sdkReturned is what a write returned, if it was asked to and the SDK can ask.
+func sdkReturned(s *step, can string, returned row) []row {
+	if s.Return != can {
 		return nil
 	}
 	return []row{returned}

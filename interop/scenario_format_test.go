@@ -14,7 +14,7 @@ func (r *result) lines(s *step, now time.Time) []string {
 	f := formatter{now}
 	switch {
 	case r.Refused != "":
-		return []string{"refused: " + r.Refused}
+		return []string{"refused: " + shorten(r.Refused)}
 	case r.Error != nil:
 		return []string{f.failure(r.Error)}
 	}

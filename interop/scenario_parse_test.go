@@ -21,8 +21,23 @@ type scenario struct {
 	not        map[string]string // why a client cannot express it
 	setup      int               // so many steps make what all cases of the file start from
 	steps      []step
-	want       [][]string
-	wantAt     [][2]int // the lines of want in the file: first, and behind the last
+	wants      []want // of the steps
+}
+
+// A want is what a step has to get.
+type want struct {
+	lines   []string
+	instead map[string][]string // what a client gets that cannot express the scenario
+	at      [2]int              // the lines in the file: first, and behind the last
+}
+
+// of returns what a client has to get, and whether that is what clients get that
+// can express the scenario.
+func (w *want) of(client string) (lines []string, usual bool) {
+	if lines, excused := w.instead[client]; excused {
+		return lines, false
+	}
+	return w.lines, true
 }
 
 // loadScenarios reads testdata/scenarios; its README has the notation.
@@ -56,7 +71,7 @@ func parseScenarios(t *testing.T, file, content string) []*scenario {
 		case strings.HasPrefix(line, "== "):
 			current = &scenario{
 				file: file, name: line[3:], not: map[string]string{}, setup: len(setup.steps),
-				steps: slices.Clone(setup.steps), want: slices.Clone(setup.want), wantAt: slices.Clone(setup.wantAt),
+				steps: slices.Clone(setup.steps), wants: slices.Clone(setup.wants),
 			}
 			all = append(all, current)
 		case strings.HasPrefix(line, "not "):
@@ -66,20 +81,33 @@ func parseScenarios(t *testing.T, file, content string) []*scenario {
 		case strings.HasPrefix(line, "  "):
 			last := len(current.steps) - 1
 			require.True(t, last >= current.setup && current != setup, "%s: a result of no step", where)
-			current.want[last] = append(current.want[last], line[2:])
-			current.wantAt[last][1] = i + 1
+			current.wantLine(&current.wants[last], line[2:])
+			current.wants[last].at[1] = i + 1
 		case strings.HasPrefix(line, "+ "):
 			last := &current.steps[len(current.steps)-1]
 			last.Parts = append(last.Parts, parsePart(t, where, last.Action, line[2:])...)
-			current.wantAt[len(current.steps)-1] = [2]int{i + 1, i + 1}
+			current.wants[len(current.steps)-1].at = [2]int{i + 1, i + 1}
 		default:
 			made := parseStep(t, where, line)
 			current.steps = append(current.steps, made)
-			current.want = append(current.want, made.success(current == setup))
-			current.wantAt = append(current.wantAt, [2]int{i + 1, i + 1})
+			current.wants = append(current.wants, want{lines: made.success(current == setup), at: [2]int{i + 1, i + 1}})
 		}
 	}
 	return all
+}
+
+// wantLine adds a line of a result. It begins with the client's name if it is of
+// one that cannot express the scenario.
+func (s *scenario) wantLine(w *want, line string) {
+	client, rest, _ := strings.Cut(line, ": ")
+	if s.not[client] == "" {
+		w.lines = append(w.lines, line)
+		return
+	}
+	if w.instead == nil {
+		w.instead = map[string][]string{}
+	}
+	w.instead[client] = append(w.instead[client], rest)
 }
 
 // success is what a step of the setup, a CreateTable or a PutRow, has to get;
