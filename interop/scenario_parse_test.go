@@ -24,22 +24,6 @@ type scenario struct {
 	wants      []want // of the steps
 }
 
-// A want is what a step has to get.
-type want struct {
-	lines   []string
-	instead map[string][]string // what a client gets that cannot express the scenario
-	at      [2]int              // the lines in the file: first, and behind the last
-}
-
-// of returns what a client has to get, and whether that is what clients get that
-// can express the scenario.
-func (w *want) of(client string) (lines []string, usual bool) {
-	if lines, excused := w.instead[client]; excused {
-		return lines, false
-	}
-	return w.lines, true
-}
-
 // loadScenarios reads testdata/scenarios; its README has the notation.
 func loadScenarios(t *testing.T) []*scenario {
 	t.Helper()
@@ -94,20 +78,6 @@ func parseScenarios(t *testing.T, file, content string) []*scenario {
 		}
 	}
 	return all
-}
-
-// wantLine adds a line of a result. It begins with the client's name if it is of
-// one that cannot express the scenario.
-func (s *scenario) wantLine(w *want, line string) {
-	client, rest, _ := strings.Cut(line, ": ")
-	if s.not[client] == "" {
-		w.lines = append(w.lines, line)
-		return
-	}
-	if w.instead == nil {
-		w.instead = map[string][]string{}
-	}
-	w.instead[client] = append(w.instead[client], rest)
 }
 
 // success is what a step of the setup, a CreateTable or a PutRow, has to get;

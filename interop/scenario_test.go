@@ -3,8 +3,6 @@ package interop_test
 import (
 	"flag"
 	"fmt"
-	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -136,55 +134,9 @@ func (s *scenario) do(t *testing.T, d *driver, i int, now time.Time) (got []stri
 	return got, d.front.taken()
 }
 
-// update makes what a client got what is wanted: of the first client, of all; of
-// one that cannot express the scenario, where it gets something else.
-func (w *want) update(client string, got []string, first, excused bool) {
-	switch {
-	case first:
-		w.lines = got
-	case excused && slices.Equal(got, w.lines):
-		delete(w.instead, client)
-	case excused:
-		if w.instead == nil {
-			w.instead = map[string][]string{}
-		}
-		w.instead[client] = got
-	}
-}
-
 // place says where a step is written.
 func (s *scenario) place(i int) string {
 	return fmt.Sprintf("%s:%d: %s", s.file, s.wants[i].at[0], s.steps[i].Action)
-}
-
-// writeWants writes the scenarios with their results.
-func writeWants(t *testing.T, all []*scenario) {
-	t.Helper()
-	for i := len(all) - 1; i >= 0; i-- { // from the last line to the first
-		s := all[i]
-		content, err := os.ReadFile(s.file)
-		require.NoError(t, err)
-		lines := strings.Split(string(content), "\n")
-		for j := len(s.steps) - 1; j >= s.setup; j-- {
-			w := &s.wants[j]
-			lines = slices.Replace(lines, w.at[0], w.at[1], w.text()...)
-		}
-		require.NoError(t, os.WriteFile(s.file, []byte(strings.Join(lines, "\n")), 0o644))
-	}
-}
-
-// text returns the lines as they are written.
-func (w *want) text() []string {
-	var text []string
-	for _, line := range w.lines {
-		text = append(text, "  "+line)
-	}
-	for _, client := range slices.Sorted(maps.Keys(w.instead)) {
-		for _, line := range w.instead[client] {
-			text = append(text, "  "+client+": "+line)
-		}
-	}
-	return text
 }
 
 // tablesOf returns a batch's tables as they are first named.
