@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -73,7 +74,8 @@ const nodeTimeout = 30 * time.Second
 func newNodeSDK(t *testing.T, key otsauth.Credentials) *driver {
 	t.Helper()
 	n := &nodeSDK{process: exec.CommandContext(t.Context(), "node", "--no-deprecation", "driver.js")}
-	n.process.Dir, n.process.Stderr = "node", os.Stderr
+	n.process.Dir = "node"
+	n.process.Stderr = struct{ io.Writer }{os.Stderr} // not the file itself: Node would make it non-blocking, and the test lose output
 	stdin, err := n.process.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := n.process.StdoutPipe()
