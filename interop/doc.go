@@ -7,9 +7,10 @@
 //
 //   - What a client gets: rows with their keys, columns, types, values to the
 //     last bit and the timestamps that the request chose, the key that the next
-//     page begins with, the capacity units, tables, and the status, code and
-//     message of errors. A scenario states it, so that three equal mistakes do
-//     not pass.
+//     page begins with, the capacity units, tables with the times and names that
+//     the service chose, the whole row that a write returned, and the status, code
+//     and message of errors. A scenario states it, so that three equal mistakes do
+//     not pass. What one client does not tell, another does.
 //   - What it sends: the request of each SDK is decoded with the official Go
 //     SDK's protobuf messages and compared with ours field by field, rows, keys
 //     and filters byte for byte. The test lists the few known differences, and

@@ -60,7 +60,7 @@ func (c goSDK) call(s *step, r *result) error {
 		answer, err := c.UpdateRow(&tablestore.UpdateRowRequest{UpdateRowChange: sdkUpdateChange(s)})
 		if err == nil {
 			r.Consumed = sdkUnits(answer.ConsumedCapacityUnit)
-			r.Rows = sdkReturned(s, "after", row{Columns: fromSDKColumns(answer.Columns)})
+			r.Rows = sdkReturned(s, "after", row{Key: s.Keys[0], Columns: fromSDKColumns(answer.Columns)})
 		}
 		return err
 	case "DeleteRow":
@@ -86,6 +86,7 @@ func sdkUnits(u *tablestore.ConsumedCapacityUnit) *units {
 }
 
 // sdkReturned is what a write returned, if it was asked to and the SDK can ask.
+// It keeps the key or the columns; the usual stands for the other.
 func sdkReturned(s *step, can string, returned row) []row {
 	if s.Return != can {
 		return nil
@@ -151,10 +152,18 @@ func sdkDefinition(s *step) *tablestore.CreateTableRequest {
 }
 
 func fromSDKOptions(o *tablestore.TableOption, reserved *tablestore.ReservedThroughput, stream *tablestore.StreamDetails) *definition {
-	return &definition{
+	d := &definition{
 		Versions: o.MaxVersion, TTL: o.TimeToAlive, Deviation: int(o.DeviationCellVersionInSec), NoUpdate: o.AllowUpdate != nil && !*o.AllowUpdate,
 		Reserved: &units{reserved.Readcap, reserved.Writecap}, Streamed: stream.EnableStream, Stream: int(stream.ExpirationTime),
 	}
+	if d.Streamed {
+		id := ""
+		if stream.StreamId != nil {
+			id = string(*stream.StreamId)
+		}
+		d.Details.StreamID, d.Details.StreamSince = &id, &stream.LastEnableTime
+	}
+	return d
 }
 
 func (c goSDK) describe(s *step, r *result) error {
@@ -163,6 +172,11 @@ func (c goSDK) describe(s *step, r *result) error {
 		return err
 	}
 	d := fromSDKOptions(answer.TableOption, answer.ReservedThroughput, answer.StreamDetails)
+	d.Details.Name = &answer.TableMeta.TableName
+	// v1.9.3 loses it with protobuf 1.4 and later: its descriptor lacks the field.
+	if answer.CreationTime != 0 {
+		d.Details.Created = &answer.CreationTime
+	}
 	for _, k := range answer.TableMeta.SchemaEntry {
 		for _, name := range []string{"integer", "string", "binary"} {
 			if sdkKeyType(name) == *k.Type {
@@ -178,7 +192,7 @@ func (c goSDK) describe(s *step, r *result) error {
 		}
 	}
 	for _, i := range answer.IndexMetas {
-		d.Indexes = append(d.Indexes, index{i.IndexName, i.Primarykey, i.DefinedColumns, i.IndexType == tablestore.IT_LOCAL_INDEX})
+		d.Indexes = append(d.Indexes, index{Name: i.IndexName, Keys: i.Primarykey, Columns: i.DefinedColumns, Local: i.IndexType == tablestore.IT_LOCAL_INDEX})
 	}
 	r.Table = d
 	return nil
@@ -429,6 +443,12 @@ func (c goSDK) batchWrite(s *step, r *result) error {
 	answer, err := c.BatchWriteRow(request)
 	if err == nil {
 		r.Batch = sdkResults(s, answer.TableToRowsResult)
+		parts := partsByTable(s)
+		for i := range min(len(parts), len(r.Batch)) {
+			if returned := r.Batch[i].Row; returned != nil && parts[i].Return == "after" {
+				returned.Key = parts[i].Keys[0] // the usual, as in sdkReturned
+			}
+		}
 	}
 	return err
 }

@@ -116,10 +116,15 @@ func ourDefinition(s *step) *client.CreateTableRequest {
 }
 
 func neutralOptions(o *client.TableOptions, reserved client.Capacity, stream client.Stream) *definition {
-	return &definition{
+	d := &definition{
 		Versions: o.MaxVersions, TTL: int(o.TimeToLive / time.Second), Deviation: int(o.MaxTimeDeviation / time.Second), NoUpdate: o.UpdateForbidden,
 		Reserved: &units{reserved.Read, reserved.Write}, Streamed: stream.Enabled, Stream: int(stream.Expires / time.Hour),
 	}
+	d.Details.StreamID = &stream.ID
+	if !d.Streamed {
+		d.Details.IdleStream = &d.Stream
+	}
+	return d
 }
 
 func (c ours) describe(ctx context.Context, s *step, r *result) error {
@@ -128,6 +133,8 @@ func (c ours) describe(ctx context.Context, s *step, r *result) error {
 		return err
 	}
 	d := neutralOptions(&answer.Options, answer.Reserved, answer.Stream)
+	d.Details.Name, d.Details.Status = &answer.Table, &answer.Status
+	d.Details.Created, d.Details.ReservedSince = since(answer.Created, time.Microsecond), since(answer.ReservedSince, time.Second)
 	for _, k := range answer.PrimaryKey {
 		for _, name := range []string{"integer", "string", "binary"} {
 			if ourKeyType(name) == k.Type {
@@ -143,7 +150,7 @@ func (c ours) describe(ctx context.Context, s *step, r *result) error {
 		}
 	}
 	for _, i := range answer.Indexes {
-		d.Indexes = append(d.Indexes, index{i.Name, i.PrimaryKey, i.Columns, i.Local})
+		d.Indexes = append(d.Indexes, index{Name: i.Name, Keys: i.PrimaryKey, Columns: i.Columns, Local: i.Local})
 	}
 	r.Table = d
 	return nil

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// lines writes a result as a scenario states it. Of what a write returned it has
-// the part that was asked for, since the official Go SDK keeps only that.
+// lines writes a result as a scenario states it.
 func (r *result) lines(s *step, now time.Time) []string {
 	f := formatter{now}
 	switch {
@@ -25,7 +24,7 @@ func (r *result) lines(s *step, now time.Time) []string {
 	case "CreateTable", "DeleteTable":
 		return []string{"ok"}
 	case "DescribeTable", "UpdateTable":
-		return f.definition(r.Table)
+		return f.definition(s.Table, r.Table)
 	case "BatchGetRow", "BatchWriteRow":
 		return f.batch(s, r.Batch)
 	case "GetRow":
@@ -42,7 +41,7 @@ func (r *result) lines(s *step, now time.Time) []string {
 		}
 	default:
 		for i := range r.Rows {
-			lines = append(lines, f.returned(s, &r.Rows[i])...)
+			lines = append(lines, f.returned(s, &r.Rows[i]))
 		}
 	}
 	return append(lines, f.units(r.Consumed))
@@ -69,14 +68,17 @@ func (f formatter) units(u *units) string {
 
 func (f formatter) row(r *row) string { return f.key(r.Key) + " " + f.columns(r.Columns) }
 
-func (f formatter) returned(s *step, r *row) []string {
-	switch s.Return {
-	case "key":
-		return []string{"returned " + f.key(r.Key)}
-	case "after":
-		return []string{"returned " + f.columns(r.Columns)}
+// returned writes the row that a write returned: what was asked for, and what is
+// there besides, other than the key that was written.
+func (f formatter) returned(s *step, r *row) string {
+	key, columns := f.key(r.Key), f.columns(r.Columns)
+	switch {
+	case s.Return == "key" && len(r.Columns) == 0:
+		return "returned " + key
+	case s.Return == "after" && key == f.key(s.Keys[0]):
+		return "returned " + columns
 	}
-	return nil
+	return "returned " + key + " " + columns
 }
 
 func (f formatter) key(key []cell) string {
@@ -158,9 +160,13 @@ func (f formatter) batch(s *step, results []rowResult) []string {
 			lines = append(lines, fmt.Sprintf("%s %d~%d: %s", table, first, n-1, text))
 		}
 	}
+	parts := partsByTable(s)
 	for i := range results {
 		r := &results[i]
 		now := f.rowResult(s, r)
+		if s.Action == "BatchWriteRow" && r.Row != nil && i < len(parts) {
+			now += ", " + f.returned(parts[i], r.Row)
+		}
 		if r.Table != table {
 			flush()
 			table, first, n = r.Table, 0, 0
@@ -180,22 +186,14 @@ func (f formatter) rowResult(s *step, r *rowResult) string {
 	case r.Error != nil:
 		return f.failure(r.Error)
 	case s.Action == "BatchWriteRow":
-		parts := []string{f.units(r.Consumed)}
-		if r.Row != nil {
-			returned := "returned " + f.key(r.Row.Key)
-			if len(r.Row.Columns) > 0 {
-				returned = "returned " + f.columns(r.Row.Columns)
-			}
-			parts = append(parts, returned)
-		}
-		return strings.Join(parts, ", ")
+		return f.units(r.Consumed)
 	case r.Row == nil:
 		return "no row, " + f.units(r.Consumed)
 	}
 	return f.row(r.Row) + ", " + f.units(r.Consumed)
 }
 
-func (f formatter) definition(d *definition) []string {
+func (f formatter) definition(table string, d *definition) []string {
 	var lines []string
 	if len(d.Keys) > 0 {
 		lines = append(lines, f.schema(d.Keys))
@@ -215,9 +213,9 @@ func (f formatter) definition(d *definition) []string {
 		if i.Local {
 			line += " local"
 		}
-		lines = append(lines, line)
+		lines = append(lines, line+i.mode())
 	}
-	return lines
+	return append(lines, f.unusual(table, d)...)
 }
 
 func (f formatter) schema(columns []keyColumn) string {

@@ -126,6 +126,7 @@ type definition struct {
 	Streamed bool // Stream is given
 	Reserved *units
 	NoUpdate bool
+	Details  details // of an answer
 }
 
 type keyColumn struct {
@@ -137,6 +138,7 @@ type index struct {
 	Name          string
 	Keys, Columns []string
 	Local         bool
+	Mode          *string // "sync" or "async"; nil: the client does not tell
 }
 
 // A result is what a client made of the answer to a step, in a form that
@@ -147,7 +149,7 @@ type result struct {
 	Consumed *units
 	Tables   []string
 	Table    *definition
-	Rows     []row // of reads, and what a write returned
+	Rows     []row // of reads, and what a write returned, asked or not
 	Next     []cell
 	Batch    []rowResult // by table as they were first named, then by place
 }

@@ -149,3 +149,16 @@ func tablesOf(s *step) []string {
 	}
 	return tables
 }
+
+// partsByTable returns a batch's parts in the order of their results.
+func partsByTable(s *step) []*step {
+	var parts []*step
+	for _, table := range tablesOf(s) {
+		for i := range s.Parts {
+			if s.Parts[i].Table == table {
+				parts = append(parts, &s.Parts[i])
+			}
+		}
+	}
+	return parts
+}

@@ -6,7 +6,7 @@
 const readline = require('readline');
 const TableStore = require('tablestore');
 // The SDK hands out an error's body as it is; this is its own decoder of it.
-const { Error: ServiceError } = require('tablestore/lib/protocol/tablestore_compiled_proto.js').main.proto;
+const { Error: ServiceError, TableStatus: statuses } = require('tablestore/lib/protocol/tablestore_compiled_proto.js').main.proto;
 
 // Values.
 
@@ -149,19 +149,30 @@ function toTable(s) {
 // has tells what an answer has from what the SDK's decoder makes up.
 const has = (message, field, value) => Object.hasOwn(message, field) && message[field] === value;
 
+const toNumber = (long) => Number(long.toString());
+
 function fromTable(data) {
   const d = {
     Versions: data.tableOptions.maxVersions, TTL: data.tableOptions.timeToLive, NoUpdate: has(data.tableOptions, 'allowUpdate', false),
-    Deviation: Number(data.tableOptions.deviationCellVersionInSec.toString()),
+    Deviation: toNumber(data.tableOptions.deviationCellVersionInSec),
     Reserved: fromUnits(data.reservedThroughputDetails.capacityUnit),
     Streamed: data.streamDetails.enableStream, Stream: data.streamDetails.expirationTime,
+    Details: {
+      ReservedSince: toNumber(data.reservedThroughputDetails.lastIncreaseTime),
+      StreamID: data.streamDetails.streamId, StreamSince: toNumber(data.streamDetails.lastEnableTime),
+    },
   };
+  if (!d.Streamed) d.Details.IdleStream = d.Stream;
   if (data.tableMeta) {
     d.Keys = data.tableMeta.primaryKey.map((k) => ({
       Name: k.name, Type: nameOf(keyTypes, TableStore.PrimaryKeyType, k.type), Auto: has(k, 'option', TableStore.PrimaryKeyOption.AUTO_INCREMENT),
     }));
     d.Defined = data.tableMeta.definedColumn.map((k) => ({ Name: k.name, Type: nameOf(columnTypes, TableStore.DefinedColumnType, k.type) }));
-    d.Indexes = data.indexMetas.map((i) => ({ Name: i.name, Keys: i.primaryKey, Columns: i.definedColumn, Local: i.indexType === TableStore.IndexType.IT_LOCAL_INDEX }));
+    d.Indexes = data.indexMetas.map((i) => ({
+      Name: i.name, Keys: i.primaryKey, Columns: i.definedColumn, Local: i.indexType === TableStore.IndexType.IT_LOCAL_INDEX,
+      Mode: i.indexUpdateMode === TableStore.IndexUpdateMode.IUM_SYNC_INDEX ? 'sync' : 'async',
+    }));
+    Object.assign(d.Details, { Name: data.tableMeta.tableName, Status: nameOf(statuses, statuses, data.tableStatus) });
   }
   return { Table: d };
 }
