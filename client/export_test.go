@@ -53,9 +53,6 @@ func ParseEndpoint(endpoint string) (base, instance string, err error) {
 	return u.String(), instance, nil
 }
 
-// EncodePutRow returns the body of a request.
-func EncodePutRow(r *PutRowRequest) ([]byte, error) { return encodeWrite(text{}, r) }
-
 // DecodeGetRange decodes the body of an answer.
 func DecodeGetRange(body []byte) (*GetRangeResponse, error) {
 	var answer otspb.GetRangeResponse

@@ -1,96 +1,133 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
 
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore/otsprotocol"
-	"github.com/golang/protobuf/proto" //nolint:staticcheck // what the SDK is generated for
+	sdkproto "github.com/golang/protobuf/proto" //nolint:staticcheck // what the SDK is generated for
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
 	"github.com/otsauth/otsauth/otstest"
 )
 
-// BenchmarkEncodePutRow is the SDK's half of the benchmark of the same name in
-// package client: the body of a PutRow of 2 key columns and 10 others, encoded as
-// its PutRow does, with its exported parts.
-func BenchmarkEncodePutRow(b *testing.B) {
-	b.Run("impl=sdk", func(b *testing.B) {
-		change := &tablestore.PutRowChange{TableName: "table", PrimaryKey: &tablestore.PrimaryKey{}}
-		change.PrimaryKey.AddPrimaryKeyColumn("pk1", "iampk")
-		change.PrimaryKey.AddPrimaryKeyColumn("pk2", int64(100))
-		change.SetCondition(tablestore.RowExistenceExpectation_IGNORE)
-		for i := range 10 {
-			change.AddColumn(fmt.Sprint("column", i), int64(i))
+// rowCount is how many rows the benchmarks of GetRange read.
+const rowCount = 1000
+
+// put writes a row of 2 key columns and 10 others.
+func put(n int) *client.PutRowRequest {
+	request := &client.PutRowRequest{
+		Table:      "t",
+		PrimaryKey: client.PrimaryKey{{Name: "pk1", Value: client.String("iampk")}, {Name: "pk2", Value: client.Int(int64(n))}},
+	}
+	for i := range 10 {
+		column := client.Column{Name: fmt.Sprint("column", i), Value: client.Int(int64(i))}
+		if i%2 == 0 {
+			column.Value = client.String("some text of a row")
 		}
-		b.ReportAllocs()
-		for b.Loop() {
-			body, err := proto.Marshal(&otsprotocol.PutRowRequest{
-				TableName: proto.String(change.TableName), Row: change.Serialize(),
-				Condition: &otsprotocol.Condition{RowExistence: otsprotocol.RowExistenceExpectation_IGNORE.Enum()},
-			})
-			if err != nil || len(body) == 0 {
-				b.Fatal(err)
-			}
-		}
+		request.Columns = append(request.Columns, column)
+	}
+	return request
+}
+
+// sdkPut is the same for the SDK.
+func sdkPut(request *client.PutRowRequest) *tablestore.PutRowChange {
+	change := &tablestore.PutRowChange{TableName: request.Table, PrimaryKey: &tablestore.PrimaryKey{}}
+	for _, c := range request.PrimaryKey {
+		change.PrimaryKey.AddPrimaryKeyColumn(c.Name, native(c.Value))
+	}
+	for _, c := range request.Columns {
+		change.AddColumn(c.Name, native(c.Value))
+	}
+	change.SetCondition(tablestore.RowExistenceExpectation_IGNORE)
+	return change
+}
+
+func native(v client.Value) any {
+	if s, is := v.Text(); is {
+		return s
+	}
+	n, _ := v.Int()
+	return n
+}
+
+// sdkBody encodes a write as the SDK's PutRow does, with its exported parts.
+func sdkBody(change *tablestore.PutRowChange) ([]byte, error) {
+	return sdkproto.Marshal(&otsprotocol.PutRowRequest{
+		TableName: sdkproto.String(change.TableName), Row: change.Serialize(),
+		Condition: &otsprotocol.Condition{RowExistence: otsprotocol.RowExistenceExpectation_IGNORE.Enum()},
 	})
 }
 
-// BenchmarkGetRange gets 1,000 rows of 10 columns from a transport that has them
-// ready, and checks the answer's digest and signature: the SDK decodes nowhere else.
-// It checks no checksum of a row or cell; we check all.
-func BenchmarkGetRange(b *testing.B) {
-	server := otstest.NewServer(b, &otstest.Options{Instance: instance})
-	creds := loopbackCredentials()
-	server.AddKey(creds)
-	ready := &recorder{RoundTripper: server.Transport()}
-	ours, err := client.New("https://otstest.invalid", instance, otsauth.Static(creds), &client.Options{Transport: ready})
+// BenchmarkEncodePutRow makes the body of a PutRow, the same bytes with both.
+func BenchmarkEncodePutRow(b *testing.B) {
+	ours := put(100)
+	theirs := sdkPut(ours)
+	want, err := ourBody(text{}, ours)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer ours.Close()
-	fillTable(b, ours)
-	low := client.PrimaryKey{{Name: "pk1", Value: client.InfMin()}, {Name: "pk2", Value: client.InfMin()}}
-	high := client.PrimaryKey{{Name: "pk1", Value: client.InfMax()}, {Name: "pk2", Value: client.InfMax()}}
-	request := &client.GetRangeRequest{Table: "t", Start: low, End: high}
-	if _, err := ours.GetRange(b.Context(), request); err != nil { // recorded
-		b.Fatal(err)
+	if got, err := sdkBody(theirs); err != nil || !bytes.Equal(got, want) {
+		b.Fatalf("%x is not %x: %v", got, want, err)
 	}
-	ready.replay = true
 	b.Run("impl=otsauth", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			got, err := ours.GetRange(b.Context(), request)
-			if err != nil || len(got.Rows) != 1000 {
+			if _, err := ourBody(text{}, ours); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("impl=sdk", func(b *testing.B) {
-		config := tablestore.NewDefaultTableStoreConfig()
-		config.Transport = ready
-		sdk := tablestore.NewClientWithConfig("https://otstest.invalid", instance, creds.AccessKeyID, creds.AccessKeySecret.Reveal(), creds.SecurityToken.Reveal(), config)
-		low, high := &tablestore.PrimaryKey{}, &tablestore.PrimaryKey{}
-		for _, name := range []string{"pk1", "pk2"} {
-			low.AddPrimaryKeyColumnWithMinValue(name)
-			high.AddPrimaryKeyColumnWithMaxValue(name)
-		}
 		b.ReportAllocs()
 		for b.Loop() {
-			got, err := sdk.GetRange(&tablestore.GetRangeRequest{RangeRowQueryCriteria: &tablestore.RangeRowQueryCriteria{
-				TableName: "t", StartPrimaryKey: low, EndPrimaryKey: high, MaxVersion: 1,
-			}})
-			if err != nil || len(got.Rows) != 1000 {
+			if _, err := sdkBody(theirs); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 }
 
-// fillTable writes 1,000 rows of 10 columns.
+// A rangeBench is a table of rowCount rows at a server, whose last answer can be
+// had again.
+type rangeBench struct {
+	recorder *recorder
+	ours     *client.OTSClient
+	request  *client.GetRangeRequest
+}
+
+// newRangeBench records the answer to a GetRange of the whole table.
+func newRangeBench(b *testing.B) *rangeBench {
+	b.Helper()
+	server := otstest.NewServer(b, &otstest.Options{Instance: instance})
+	server.AddKey(loopbackCredentials())
+	r := &rangeBench{recorder: &recorder{RoundTripper: server.Transport()}}
+	var err error
+	r.ours, err = client.New("https://otstest.invalid", instance, otsauth.Static(loopbackCredentials()), &client.Options{Transport: r.recorder})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = r.ours.Close() })
+	fillTable(b, r.ours)
+	r.request = &client.GetRangeRequest{
+		Table: "t",
+		Start: client.PrimaryKey{{Name: "pk1", Value: client.InfMin()}, {Name: "pk2", Value: client.InfMin()}},
+		End:   client.PrimaryKey{{Name: "pk1", Value: client.InfMax()}, {Name: "pk2", Value: client.InfMax()}},
+	}
+	if _, err := r.ours.GetRange(b.Context(), r.request); err != nil {
+		b.Fatal(err)
+	}
+	r.recorder.replay = true
+	return r
+}
+
+// fillTable writes the rows.
 func fillTable(b *testing.B, c *client.OTSClient) {
 	b.Helper()
 	ctx := context.WithoutCancel(b.Context())
@@ -100,20 +137,87 @@ func fillTable(b *testing.B, c *client.OTSClient) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for row := range 1000 {
-		columns := make([]client.Column, 10)
-		for i := range columns {
-			columns[i] = client.Column{Name: fmt.Sprint("column", i), Value: client.Int(int64(i))}
-			if i%2 == 0 {
-				columns[i].Value = client.String("some text of a row")
-			}
-		}
-		_, err := c.PutRow(ctx, &client.PutRowRequest{
-			Table: "t", Columns: columns,
-			PrimaryKey: client.PrimaryKey{{Name: "pk1", Value: client.String("iampk")}, {Name: "pk2", Value: client.Int(int64(row))}},
-		})
-		if err != nil {
+	for n := range rowCount {
+		if _, err := c.PutRow(ctx, put(n)); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkDecodeGetRange decodes an answer's body to the rows that a user gets. We
+// check the sums of all rows and cells, the SDK none.
+func BenchmarkDecodeGetRange(b *testing.B) {
+	body := newRangeBench(b).recorder.body
+	b.Run("impl=otsauth", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		loopRange(b, func() (int, error) {
+			var answer otspb.GetRangeResponse
+			if err := proto.Unmarshal(body, &answer); err != nil {
+				return 0, err
+			}
+			got, err := ourRange(text{}, &answer)
+			if err != nil {
+				return 0, err
+			}
+			return len(got.Rows), nil
+		})
+	})
+	b.Run("impl=sdk", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		loopRange(b, func() (int, error) {
+			var answer otsprotocol.GetRangeResponse
+			if err := sdkproto.Unmarshal(body, &answer); err != nil {
+				return 0, err
+			}
+			rows, err := sdkRows(answer.GetRows())
+			return len(rows), err
+		})
+	})
+}
+
+// loopRange measures what has to come to all rows.
+func loopRange(b *testing.B, read func() (rows int, err error)) {
+	b.Helper()
+	b.ReportAllocs()
+	for b.Loop() {
+		if rows, err := read(); err != nil || rows != rowCount {
+			b.Fatalf("%d rows: %v", rows, err)
+		}
+	}
+}
+
+// BenchmarkGetRange gets the rows from a transport that has them ready, and checks
+// the answer's digest and signature, as both clients do.
+func BenchmarkGetRange(b *testing.B) {
+	ready := newRangeBench(b)
+	b.Run("impl=otsauth", func(b *testing.B) {
+		loopRange(b, func() (int, error) {
+			got, err := ready.ours.GetRange(b.Context(), ready.request)
+			if err != nil {
+				return 0, err
+			}
+			return len(got.Rows), nil
+		})
+	})
+	b.Run("impl=sdk", func(b *testing.B) {
+		config := tablestore.NewDefaultTableStoreConfig()
+		config.Transport = ready.recorder
+		creds := loopbackCredentials()
+		sdk := tablestore.NewClientWithConfig("https://otstest.invalid", instance, creds.AccessKeyID, creds.AccessKeySecret.Reveal(), creds.SecurityToken.Reveal(), config)
+		low, high := &tablestore.PrimaryKey{}, &tablestore.PrimaryKey{}
+		for _, name := range []string{"pk1", "pk2"} {
+			low.AddPrimaryKeyColumnWithMinValue(name)
+			high.AddPrimaryKeyColumnWithMaxValue(name)
+		}
+		request := &tablestore.GetRangeRequest{RangeRowQueryCriteria: &tablestore.RangeRowQueryCriteria{
+			TableName: "t", StartPrimaryKey: low, EndPrimaryKey: high, MaxVersion: 1,
+		}}
+		loopRange(b, func() (int, error) {
+			got, err := sdk.GetRange(request)
+			if err != nil {
+				return 0, err
+			}
+			return len(got.Rows), nil
+		})
+	})
 }

@@ -1,0 +1,31 @@
+package bench_test
+
+import (
+	_ "unsafe" // for go:linkname
+
+	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
+
+	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
+)
+
+// What both clients do between a request or an answer and the wire, neither of
+// them exports.
+
+// sdkRows is how the SDK's GetRange makes its rows.
+//
+//go:linkname sdkRows github.com/aliyun/aliyun-tablestore-go-sdk/tablestore.parsePlainBufferRows
+func sdkRows(rows []byte) ([]*tablestore.Row, error)
+
+// ourBody is how our PutRow makes the body of its request.
+//
+//go:linkname ourBody github.com/otsauth/otsauth/client.encodeWrite
+func ourBody(t text, w client.Write) ([]byte, error)
+
+// ourRange is how our GetRange makes its response.
+//
+//go:linkname ourRange github.com/otsauth/otsauth/client.text.decodeRange
+func ourRange(t text, answer *otspb.GetRangeResponse) (*client.GetRangeResponse, error)
+
+// text has the layout of client.text; the zero one converts nothing.
+type text struct{ encoding any }
