@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -53,9 +54,10 @@ func loopbackKey() client.PrimaryKey {
 	return client.PrimaryKey{{Name: "pk1", Value: client.String("a")}, {Name: "pk2", Value: client.Int(1)}}
 }
 
-// serve prints its address, answers each request on a connection with the same
-// bytes, and counts connections, until its standard input ends. It takes far less
-// than any real server does, which would hide what the client takes.
+// serve prints its address and answers each request on a connection with the same
+// bytes. For each line of its standard input, until that ends, it prints how many
+// connections it has accepted since the last. It takes far less than any real
+// server does, which would hide what the client takes.
 func serve() {
 	answer, err := recordAnswer()
 	if err != nil {
@@ -65,17 +67,21 @@ func serve() {
 	if err != nil {
 		panic(err)
 	}
+	var accepted atomic.Int64
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
+			accepted.Add(1)
 			go answerAll(conn, answer)
 		}
 	}()
 	_, _ = fmt.Fprintln(os.Stdout, "http://"+listener.Addr().String())
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for asked := bufio.NewScanner(os.Stdin); asked.Scan(); {
+		_, _ = fmt.Fprintln(os.Stdout, accepted.Swap(0))
+	}
 }
 
 // answerAll answers each request on conn.
@@ -180,8 +186,14 @@ func (r *recorder) answer() *http.Response {
 	}
 }
 
-// startServer returns the address of a server in another process.
-func startServer(b *testing.B) string {
+// A loopback is a server in another process.
+type loopback struct {
+	url   string
+	ask   io.Writer
+	lines *bufio.Scanner
+}
+
+func startServer(b *testing.B) *loopback {
 	b.Helper()
 	child := exec.CommandContext(context.WithoutCancel(b.Context()), os.Args[0]) // it ends with its input
 	child.Env = append(os.Environ(), serveVariable+"=1")
@@ -200,24 +212,44 @@ func startServer(b *testing.B) string {
 		_ = stdin.Close()
 		_ = child.Wait()
 	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
+	server := &loopback{ask: stdin, lines: bufio.NewScanner(stdout)}
+	server.url = server.line(b)
+	return server
+}
+
+// line returns the next line that the server prints.
+func (l *loopback) line(b *testing.B) string {
+	b.Helper()
+	if !l.lines.Scan() {
+		b.Fatalf("the server ended: %v", l.lines.Err())
+	}
+	return l.lines.Text()
+}
+
+// connections returns how many the server has accepted since it was last asked.
+func (l *loopback) connections(b *testing.B) int {
+	b.Helper()
+	if _, err := fmt.Fprintln(l.ask); err != nil {
+		b.Fatal(err)
+	}
+	n, err := strconv.Atoi(l.line(b))
 	if err != nil {
 		b.Fatal(err)
 	}
-	return strings.TrimSpace(line)
+	return n
 }
 
 // BenchmarkGetRow reads one row over a socket with 128 goroutines.
 func BenchmarkGetRow(b *testing.B) {
-	url := startServer(b)
+	server := startServer(b)
 	b.Run("impl=otsauth", func(b *testing.B) {
-		c, err := client.New(url, instance, otsauth.Static(loopbackCredentials()), &client.Options{MaxConnections: goroutines})
+		c, err := client.New(server.url, instance, otsauth.Static(loopbackCredentials()), &client.Options{MaxConnections: goroutines})
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer c.Close()
 		request := &client.GetRowRequest{Table: "t", PrimaryKey: loopbackKey()}
-		load(b, func(ctx context.Context) error {
+		load(b, server, func(ctx context.Context) error {
 			got, err := c.GetRow(ctx, request)
 			if err == nil && len(got.Row.Columns) != 2 {
 				err = errors.New("not the row")
@@ -227,12 +259,12 @@ func BenchmarkGetRow(b *testing.B) {
 	})
 	b.Run("impl=sdk", func(b *testing.B) {
 		creds := loopbackCredentials()
-		c := tablestore.NewClientWithConfig(url, instance, creds.AccessKeyID, creds.AccessKeySecret.Reveal(), creds.SecurityToken.Reveal(), tablestore.NewDefaultTableStoreConfig())
+		c := tablestore.NewClientWithConfig(server.url, instance, creds.AccessKeyID, creds.AccessKeySecret.Reveal(), creds.SecurityToken.Reveal(), tablestore.NewDefaultTableStoreConfig())
 		key := &tablestore.PrimaryKey{}
 		key.AddPrimaryKeyColumn("pk1", "a")
 		key.AddPrimaryKeyColumn("pk2", int64(1))
 		request := &tablestore.GetRowRequest{SingleRowQueryCriteria: &tablestore.SingleRowQueryCriteria{TableName: "t", PrimaryKey: key, MaxVersion: 1}}
-		load(b, func(context.Context) error {
+		load(b, server, func(context.Context) error {
 			got, err := c.GetRow(request)
 			if err == nil && len(got.Columns) != 2 {
 				err = errors.New("not the row")
@@ -244,8 +276,8 @@ func BenchmarkGetRow(b *testing.B) {
 		transport := &http.Transport{MaxIdleConnsPerHost: goroutines}
 		defer transport.CloseIdleConnections()
 		body := make([]byte, 60)
-		load(b, func(ctx context.Context) error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/GetRow", bytes.NewReader(body))
+		load(b, server, func(ctx context.Context) error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.url+"/GetRow", bytes.NewReader(body))
 			if err != nil {
 				return err
 			}
@@ -259,14 +291,16 @@ func BenchmarkGetRow(b *testing.B) {
 	})
 }
 
-// load calls from 128 goroutines and reports the requests a second, and the
-// processor time of this process a request.
-func load(b *testing.B, call func(context.Context) error) {
+// load calls from 128 goroutines and reports the requests a second, the processor
+// time of this process a request, and the connections that the server accepted.
+func load(b *testing.B, server *loopback, call func(context.Context) error) {
 	b.Helper()
 	b.SetParallelism((goroutines + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
 	b.ReportAllocs()
 	// The SDK takes no context; one that can be cancelled costs something.
 	ctx := context.WithoutCancel(b.Context())
+	server.connections(b) // those of the last run
+	b.ResetTimer()
 	used, begun := processorTime(b), time.Now()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -278,6 +312,8 @@ func load(b *testing.B, call func(context.Context) error) {
 	})
 	b.ReportMetric(float64(b.N)/time.Since(begun).Seconds(), "req/s")
 	b.ReportMetric((processorTime(b)-used).Seconds()/float64(b.N), "cpu-sec/op")
+	b.StopTimer()
+	b.ReportMetric(float64(server.connections(b)), "conns")
 }
 
 // processorTime is what this process has used.
