@@ -54,7 +54,10 @@ func ParseEndpoint(endpoint string) (base, instance string, err error) {
 }
 
 // EncodePutRow returns the body of a request.
-func EncodePutRow(r *PutRowRequest) ([]byte, error) { return encodeWrite(text{}, r) }
+func EncodePutRow(r *PutRowRequest) ([]byte, error) {
+	body, _, err := encodeWrite(text{}, r)
+	return body, err
+}
 
 // DecodeGetRange decodes the body of an answer.
 func DecodeGetRange(body []byte) (*GetRangeResponse, error) {
