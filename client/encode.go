@@ -52,32 +52,32 @@ func encodeWrite(t text, w Write) (body []byte, cumulative bool, err error) {
 	return body, s.isCumulative(), err
 }
 
-func (s *written) encode() ([]byte, error) {
-	condition := 1 + protowire.SizeVarint(uint64(s.existence)) //nolint:gosec // 0 to 2
-	if s.filter != nil {
-		condition += 1 + protowire.SizeBytes(len(s.filter))
+func (w *written) encode() ([]byte, error) {
+	condition := 1 + protowire.SizeVarint(uint64(w.existence)) //nolint:gosec // 0 to 2
+	if w.filter != nil {
+		condition += 1 + protowire.SizeBytes(len(w.filter))
 	}
 	more := 1 + protowire.SizeBytes(condition)
 	content := 0
-	if s.content != nil {
-		content = proto.Size(s.content)
+	if w.content != nil {
+		content = proto.Size(w.content)
 		more += 1 + protowire.SizeBytes(content)
 	}
 
-	body := s.newBody(more)
+	body := w.newBody(more)
 	body = protowire.AppendTag(body, 3, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(condition)) //nolint:gosec // a length
 	body = protowire.AppendTag(body, 1, protowire.VarintType)
-	body = protowire.AppendVarint(body, uint64(s.existence)) //nolint:gosec // 0 to 2
-	if s.filter != nil {
-		body = appendField(body, 2, s.filter)
+	body = protowire.AppendVarint(body, uint64(w.existence)) //nolint:gosec // 0 to 2
+	if w.filter != nil {
+		body = appendField(body, 2, w.filter)
 	}
-	if s.content == nil {
+	if w.content == nil {
 		return body, nil
 	}
 	body = protowire.AppendTag(body, 4, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(content))
-	body, err := proto.MarshalOptions{}.MarshalAppend(body, s.content)
+	body, err := proto.MarshalOptions{}.MarshalAppend(body, w.content)
 	if err != nil {
 		return nil, unencodable("a write", err)
 	}
