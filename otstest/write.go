@@ -123,7 +123,6 @@ func (c *change) check(t *table) *refusal {
 }
 
 func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
-	deletes := cell.Op == pb.DeleteAllVersions || cell.Op == pb.DeleteOneVersion
 	switch {
 	case cell.Name == "":
 		return invalid("No name is given for attribute column.")
@@ -133,7 +132,7 @@ func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
 		return invalid("Duplicated attribute column name with primary key column: %s.", cell.Name)
 	case c.kind == otspb.OperationType_PUT && cell.Op != pb.Put:
 		return invalid("OpType cannot be given for column name:%s in PutRow.", cell.Name)
-	case deletes && !cell.Absent:
+	case deletes(cell) && !cell.Absent:
 		return invalid("Column value cannot be given when type is DELETE_ONE_VERSION,DELETE_ALL_VERSION.")
 	case cell.Op == pb.DeleteOneVersion && !cell.HasTimestamp:
 		return invalid("Timestamp must be given when type is DELETE_ONE_VERSION.")
@@ -141,7 +140,7 @@ func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
 		return invalid("Timestamp cannot be given when type is DELETE_ALL_VERSION.")
 	case cell.HasTimestamp && (cell.Timestamp < 0 || cell.Timestamp >= math.MaxInt64/1000):
 		return invalid("Timestamp must be in range [0, INT64_MAX/1000).")
-	case deletes:
+	case deletes(cell):
 		return nil
 	case cell.Absent:
 		return invalid("No value is given for column name.")
@@ -194,7 +193,9 @@ func (s *Server) apply(t *table, c *change) (written, *refusal) {
 				return written{}, refused
 			}
 		}
-		t.put(made)
+		if existing != nil || !c.onlyDeletes() {
+			t.put(made)
+		}
 	}
 	read := int32(0)
 	if !c.condition.isNone() {
@@ -202,6 +203,15 @@ func (s *Server) apply(t *table, c *change) (written, *refusal) {
 	}
 	return written{consumed(read, units(c.size)), c.returned(t, made)}, nil
 }
+
+// onlyDeletes reports whether the change is an update that deletes and does
+// nothing else: it makes no row where there is none. (Source: the official
+// Python SDK's tests, row_op_test.py, test_all_delete_in_update.)
+func (c *change) onlyDeletes() bool {
+	return c.kind == otspb.OperationType_UPDATE && !slices.ContainsFunc(c.row.Columns, func(cell pb.Cell) bool { return !deletes(&cell) })
+}
+
+func deletes(cell *pb.Cell) bool { return cell.Op == pb.DeleteAllVersions || cell.Op == pb.DeleteOneVersion }
 
 // applyCell changes one column of r.
 func (t *table) applyCell(r *row, cell *pb.Cell, now int64) *refusal {
