@@ -54,7 +54,7 @@ func (s *Server) getRows(req *otspb.TableInBatchGetRowRequest) (*otspb.TableInBa
 	}
 	var keys []*pb.Row
 	for _, data := range req.GetPrimaryKey() {
-		key, refused := decodeKey(data)
+		key, refused := decodeKey(data, noMarks)
 		if refused != nil {
 			return nil, refused
 		}
@@ -196,8 +196,8 @@ func (s *Server) applyAll(t *table, name string, changes []*change) *otspb.Table
 func checkNames(names []string) *refusal {
 	seen := map[string]bool{}
 	for _, name := range names {
-		if !validName(name) {
-			return invalid("Invalid table name: '%s'.", name)
+		if refused := checkName(name); refused != nil {
+			return refused
 		}
 		if seen[name] {
 			return invalid("Duplicated table name: %s.", name)

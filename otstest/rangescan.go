@@ -17,11 +17,14 @@ const (
 )
 
 func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) {
-	begin, refused := decodeKey(req.GetInclusiveStartPrimaryKey())
+	if refused := checkName(req.GetTableName()); refused != nil {
+		return nil, refused
+	}
+	begin, refused := decodeKey(req.GetInclusiveStartPrimaryKey(), rangeMarks)
 	if refused != nil {
 		return nil, refused
 	}
-	end, refused := decodeKey(req.GetExclusiveEndPrimaryKey())
+	end, refused := decodeKey(req.GetExclusiveEndPrimaryKey(), rangeMarks)
 	if refused != nil {
 		return nil, refused
 	}

@@ -32,7 +32,10 @@ type selection struct {
 }
 
 func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
-	key, refused := decodeKey(req.GetPrimaryKey())
+	if refused := checkName(req.GetTableName()); refused != nil {
+		return nil, refused
+	}
+	key, refused := decodeKey(req.GetPrimaryKey(), noMarks)
 	if refused != nil {
 		return nil, refused
 	}

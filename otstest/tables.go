@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"math"
+	"net/http"
 	"regexp"
 	"slices"
 
@@ -11,7 +12,6 @@ import (
 )
 
 const (
-	maxPrimaryKeys    = 4
 	maxDefinedColumns = 32
 
 	// defaultDeviation is how many seconds a version's timestamp may be from
@@ -27,6 +27,23 @@ const (
 // naming conventions.)
 func validName(name string) bool {
 	return len(name) <= 255 && regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
+}
+
+// checkName checks a table's name. All actions do it first. (Source: the official
+// Java SDK's tests, ParameterLegalityTest, testInvalidTableName.)
+func checkName(name string) *refusal {
+	if !validName(name) {
+		return invalid("Invalid table name: '%s'.", name)
+	}
+	return nil
+}
+
+// checkTable checks that there is a table; nil: none.
+func checkTable(t *table, name string) *refusal {
+	if t == nil {
+		return refuse(http.StatusNotFound, "OTSObjectNotExist", "Requested table does not exist.", "there is no table %q", name)
+	}
+	return nil
 }
 
 func (s *Server) listTable(*otspb.ListTableRequest) (proto.Message, *refusal) {
@@ -59,8 +76,8 @@ func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *ref
 }
 
 func checkMeta(meta *otspb.TableMeta) *refusal {
-	if name := meta.GetTableName(); !validName(name) {
-		return invalid("Invalid table name: '%s'.", name)
+	if refused := checkName(meta.GetTableName()); refused != nil {
+		return refused
 	}
 	if n := len(meta.GetPrimaryKey()); n < 1 || n > maxPrimaryKeys {
 		return invalid("The number of primary key columns must be in range: [1, %d].", maxPrimaryKeys)
@@ -122,9 +139,10 @@ func checkIndexes(meta *otspb.TableMeta, indexes []*otspb.IndexMeta) *refusal {
 	seen := map[string]bool{meta.GetTableName(): true}
 	for _, index := range indexes {
 		name := index.GetName()
+		if refused := checkName(name); refused != nil {
+			return refused
+		}
 		switch {
-		case !validName(name):
-			return invalid("Invalid table name: '%s'.", name)
 		case seen[name]:
 			return invalid("Duplicated index name: '%s'.", name)
 		case len(index.GetPrimaryKey()) == 0:

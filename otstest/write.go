@@ -27,23 +27,17 @@ type written struct {
 }
 
 func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
-	if refused := checkSize("PutRow", req.GetRow()); refused != nil {
-		return nil, refused
-	}
-	done, refused := s.change(req.GetTableName(), otspb.OperationType_PUT, req.GetRow(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("PutRow", req.GetTableName(), otspb.OperationType_PUT, req.GetRow(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.PutRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) updateRow(req *otspb.UpdateRowRequest) (proto.Message, *refusal) {
-	if refused := checkSize("UpdateRow", req.GetRowChange()); refused != nil {
-		return nil, refused
-	}
-	done, refused := s.change(req.GetTableName(), otspb.OperationType_UPDATE, req.GetRowChange(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("UpdateRow", req.GetTableName(), otspb.OperationType_UPDATE, req.GetRowChange(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.UpdateRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) deleteRow(req *otspb.DeleteRowRequest) (proto.Message, *refusal) {
-	done, refused := s.change(req.GetTableName(), otspb.OperationType_DELETE, req.GetPrimaryKey(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("DeleteRow", req.GetTableName(), otspb.OperationType_DELETE, req.GetPrimaryKey(), req.GetCondition(), req.GetReturnContent())
 	return &otspb.DeleteRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
@@ -55,7 +49,15 @@ func checkSize(action string, row []byte) *refusal {
 }
 
 // change does the one change of a request.
-func (s *Server) change(name string, kind otspb.OperationType, data []byte, c *otspb.Condition, content *otspb.ReturnContent) (done written, refused *refusal) {
+func (s *Server) change(action, name string, kind otspb.OperationType, data []byte, c *otspb.Condition, content *otspb.ReturnContent) (done written, refused *refusal) {
+	if refused = checkName(name); refused != nil {
+		return done, refused
+	}
+	if kind != otspb.OperationType_DELETE {
+		if refused = checkSize(action, data); refused != nil {
+			return done, refused
+		}
+	}
 	wanted, refused := decodeChange(kind, data, c, content)
 	if refused != nil {
 		return done, refused
@@ -95,16 +97,29 @@ func decodeChange(kind otspb.OperationType, data []byte, c *otspb.Condition, con
 	} else if row.Deleted {
 		return nil, invalid("Invalid request of put/update row: unexpected RowDeleteMarker in request.")
 	}
+	if refused = made.checkForm(); refused != nil {
+		return nil, refused
+	}
 	made.condition, refused = decodeCondition(c)
 	return made, refused
 }
 
 // check checks a change against the table, before any row is looked at.
 func (c *change) check(t *table) *refusal {
+	if refused := checkKey(t, c.row.PrimaryKey, autoMarks); refused != nil {
+		return refused
+	}
+	return c.condition.checkAutomatic(t, c)
+}
+
+// checkForm checks of a change what the table is not needed for; the service does
+// so first. (Source: the official Java SDK's tests, RestrictedItemTest,
+// testCase12, which sends a bad column name with a wrong key.)
+func (c *change) checkForm() *refusal {
 	if n := countAutomatic(c.row.PrimaryKey); n > 1 {
 		return invalid("%d pk auto increment exist in row.", n)
 	}
-	if refused := checkKey(t, c.row.PrimaryKey, autoMarks); refused != nil {
+	if refused := checkKeyForm(c.row.PrimaryKey, autoMarks); refused != nil {
 		return refused
 	}
 	columns := c.row.Columns
@@ -115,20 +130,20 @@ func (c *change) check(t *table) *refusal {
 		return invalid("The number of attribute columns exceeds the limit, limit count:%d, column count: %d.", maxAttributes, len(columns))
 	}
 	for i := range columns {
-		if refused := c.checkColumn(t, &columns[i]); refused != nil {
+		if refused := c.checkColumn(&columns[i]); refused != nil {
 			return refused
 		}
 	}
-	return c.condition.checkAutomatic(t, c)
+	return nil
 }
 
-func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
+func (c *change) checkColumn(cell *pb.Cell) *refusal {
 	switch {
 	case cell.Name == "":
 		return invalid("No name is given for attribute column.")
 	case !validName(cell.Name):
 		return invalid("Invalid column name: '%s'.", cell.Name)
-	case isKey(t, cell.Name):
+	case slices.ContainsFunc(c.row.PrimaryKey, func(k pb.Cell) bool { return k.Name == cell.Name }):
 		return invalid("Duplicated attribute column name with primary key column: %s.", cell.Name)
 	case c.kind == otspb.OperationType_PUT && cell.Op != pb.Put:
 		return invalid("OpType cannot be given for column name:%s in PutRow.", cell.Name)
@@ -211,7 +226,9 @@ func (c *change) onlyDeletes() bool {
 	return c.kind == otspb.OperationType_UPDATE && !slices.ContainsFunc(c.row.Columns, func(cell pb.Cell) bool { return !deletes(&cell) })
 }
 
-func deletes(cell *pb.Cell) bool { return cell.Op == pb.DeleteAllVersions || cell.Op == pb.DeleteOneVersion }
+func deletes(cell *pb.Cell) bool {
+	return cell.Op == pb.DeleteAllVersions || cell.Op == pb.DeleteOneVersion
+}
 
 // applyCell changes one column of r.
 func (t *table) applyCell(r *row, cell *pb.Cell, now int64) *refusal {
