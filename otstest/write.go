@@ -66,9 +66,6 @@ func (s *Server) change(action, name string, kind otspb.OperationType, data []by
 		if refused = checkTable(t, name); refused != nil {
 			return
 		}
-		if refused = wanted.check(t); refused != nil {
-			return
-		}
 		done, refused = s.apply(t, wanted)
 	})
 	return done, refused
@@ -181,9 +178,12 @@ func checkValue(cell *pb.Cell) *refusal {
 	return nil
 }
 
-// apply checks the condition and does the change. A refused change changes
-// nothing.
+// apply checks the change against the table and its row, and does it. A refused
+// change changes nothing.
 func (s *Server) apply(t *table, c *change) (written, *refusal) {
+	if refused := c.check(t); refused != nil {
+		return written{}, refused
+	}
 	now := s.opts.Now()
 	key := keyValues(c.row.PrimaryKey)
 	existing := t.get(key, now)
