@@ -150,7 +150,11 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 			}
 			batches[i].table = t
 		}
-		answer = s.applyAll(batches)
+		if req.GetIsAtomic() {
+			answer = s.applyAtomic(batches)
+		} else {
+			answer = s.applyAll(batches)
+		}
 	})
 	return answer, refused
 }
