@@ -117,17 +117,12 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 	for _, m := range req.GetTables() {
 		names = append(names, m.GetTableName())
 		total += len(m.GetRows())
-		for _, r := range m.GetRows() {
-			size += len(r.GetRowChange())
-		}
 	}
 	switch {
 	case len(names) == 0:
 		return nil, invalid("No row is specified in BatchWriteRow.")
 	case total > maxBatchWrites:
 		return nil, invalid("Rows count exceeds the upper limit: %d.", maxBatchWrites)
-	case size > maxWriteBytes:
-		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size:%d.", maxWriteBytes, size)
 	}
 	if refused := checkNames(names); refused != nil {
 		return nil, refused
@@ -138,6 +133,10 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 		if batches[i], refused = decodeChanges(m); refused != nil {
 			return nil, refused
 		}
+		size += batches[i].size
+	}
+	if size > maxWriteBytes {
+		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size: %d.", maxWriteBytes, size)
 	}
 	var (
 		answer  *otspb.BatchWriteRowResponse
@@ -163,6 +162,7 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 type tableWrite struct {
 	name    string
 	changes []*change
+	size    int // bytes
 	table   *table
 }
 
@@ -178,6 +178,7 @@ func decodeChanges(m *otspb.TableInBatchWriteRowRequest) (*tableWrite, *refusal)
 			return nil, refused
 		}
 		w.changes, keys = append(w.changes, c), append(keys, c.row)
+		w.size += sentSize(c.row)
 	}
 	if refused := checkKeySizes(w.name, keys); refused != nil {
 		return nil, refused

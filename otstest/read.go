@@ -1,6 +1,7 @@
 package otstest
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -59,10 +60,11 @@ func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
 // readRow returns the selected part of a row, empty if there is none.
 func (s *Server) readRow(t *table, key *pb.Row, selected selection) (*string, *otspb.ConsumedCapacity) {
 	data := encodeRows()
-	if found := selected.of(t, t.get(keyValues(key.PrimaryKey), s.opts.Now())); found != nil {
+	found, size := selected.of(t, t.get(keyValues(key.PrimaryKey), s.opts.Now()))
+	if found != nil {
 		data = encodeRows(found)
 	}
-	return data, consumed(units(len(*data)), 0)
+	return data, consumed(units(size), 0)
 }
 
 func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {
@@ -134,36 +136,40 @@ func (s selection) take(versions []version) []version {
 }
 
 // of returns the selected part of r, or nil if r is nil, the filter is not for
-// it, or it has none of the columns that were asked for. The filter sees the
-// columns that were asked for.
-func (s selection) of(t *table, r *row) *pb.Row {
+// it, or it has none of the columns that were asked for; and how many bytes were
+// read: the key and the selected columns, also of a row that the filter leaves out.
+// (Source: the official Java SDK's tests, CapacityUnitTest; of filtered rows it is
+// assumed, since the documentation says that filters do not change what is scanned.)
+func (s selection) of(t *table, r *row) (*pb.Row, int) {
 	if r == nil {
-		return nil
+		return nil, 0
 	}
 	columns := map[string][]version{}
-	var names []string
 	for name, versions := range r.columns {
-		if !s.wants(name) {
-			continue
-		}
-		if taken := s.take(versions); len(taken) > 0 {
-			columns[name], names = taken, append(names, name)
+		if taken := s.take(versions); s.wants(name) && len(taken) > 0 {
+			columns[name] = taken
 		}
 	}
 	keyWanted := len(s.columns) == 0 || slices.ContainsFunc(s.columns, func(name string) bool { return isKey(t, name) })
-	if !keyWanted && len(names) == 0 || s.filter != nil && !s.filter.passes(columns) {
-		return nil
-	}
-	slices.Sort(names)
-	if s.page != nil {
-		names = names[min(int(s.page.GetOffset()), len(names)):]
-		names = names[:min(int(s.page.GetLimit()), len(names))]
-	}
+	found := keyWanted || len(columns) > 0
 	selected := &pb.Row{PrimaryKey: t.keyCells(r.key)}
-	for _, name := range names {
+	for _, name := range s.onPage(slices.Sorted(maps.Keys(columns))) {
 		for _, v := range columns[name] {
 			selected.Columns = append(selected.Columns, pb.Cell{Name: name, Value: v.value, HasTimestamp: true, Timestamp: v.timestamp})
 		}
 	}
-	return selected
+	size := dataSize(selected)
+	if !found || s.filter != nil && !s.filter.passes(columns) {
+		return nil, size
+	}
+	return selected, size
+}
+
+// onPage returns the names that the pagination, if there is one, asks for.
+func (s selection) onPage(names []string) []string {
+	if s.page == nil {
+		return names
+	}
+	names = names[min(int(s.page.GetOffset()), len(names)):]
+	return names[:min(int(s.page.GetLimit()), len(names))]
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
 const (
 	maxAttributes = 1024
 	maxTextCell   = 2 << 20
-	capacityUnit  = 4 << 10 // bytes that a unit reads or writes
 )
 
 // decodeRow parses the one row of a request.
@@ -93,13 +91,4 @@ func refuseSyntax(err error) *refusal {
 		return invalid("Cell data broken, wrong string format, size: %d.", syntax.Got)
 	}
 	return refuse(http.StatusBadRequest, codeParameterInvalid, message, "%v", err)
-}
-
-func consumed(read, write int32) *otspb.ConsumedCapacity {
-	return &otspb.ConsumedCapacity{CapacityUnit: &otspb.CapacityUnit{Read: &read, Write: &write}}
-}
-
-// units returns the capacity units that so many bytes take, at least one.
-func units(bytes int) int32 {
-	return int32(max(1, (bytes+capacityUnit-1)/capacityUnit)) //nolint:gosec // a body has at most 5 MB, a range 4 MB
 }

@@ -15,7 +15,6 @@ import (
 type change struct {
 	kind      otspb.OperationType
 	row       *pb.Row
-	size      int // bytes, as it was sent
 	condition condition
 	content   *otspb.ReturnContent
 }
@@ -41,26 +40,17 @@ func (s *Server) deleteRow(req *otspb.DeleteRowRequest) (proto.Message, *refusal
 	return &otspb.DeleteRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
-func checkSize(action string, row []byte) *refusal {
-	if len(row) > maxWriteBytes {
-		return invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, len(row))
-	}
-	return nil
-}
-
 // change does the one change of a request.
 func (s *Server) change(action, name string, kind otspb.OperationType, data []byte, c *otspb.Condition, content *otspb.ReturnContent) (done written, refused *refusal) {
 	if refused = checkName(name); refused != nil {
 		return done, refused
 	}
-	if kind != otspb.OperationType_DELETE {
-		if refused = checkSize(action, data); refused != nil {
-			return done, refused
-		}
-	}
 	wanted, refused := decodeChange(kind, data, c, content)
 	if refused != nil {
 		return done, refused
+	}
+	if size := sentSize(wanted.row); size > maxWriteBytes {
+		return done, invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, size)
 	}
 	s.store.write(name, func(t *table) {
 		if refused = checkTable(t, name); refused != nil {
@@ -77,7 +67,7 @@ func decodeChange(kind otspb.OperationType, data []byte, c *otspb.Condition, con
 	if refused != nil {
 		return nil, refused
 	}
-	made := &change{kind: kind, row: row, size: len(data), content: content}
+	made := &change{kind: kind, row: row, content: content}
 	switch what := content.GetReturnType(); {
 	case !isKnown(kind):
 		return nil, invalid("The type of row in batch write operation is invalid.")
@@ -216,7 +206,7 @@ func (s *Server) apply(t *table, c *change) (written, *refusal) {
 	if !c.condition.isNone() {
 		read = 1
 	}
-	return written{consumed(read, units(c.size)), c.returned(t, made)}, nil
+	return written{consumed(read, units(dataSize(c.row))), c.returned(t, made)}, nil
 }
 
 // onlyDeletes reports whether the change is an update that deletes and does
