@@ -143,8 +143,8 @@ func decodeSingle(data []byte) (filter, *refusal) {
 	if err := proto.Unmarshal(data, f.message); err != nil {
 		return nil, invalid("Deserialize relation filter failed.")
 	}
-	if !validName(f.message.GetColumnName()) {
-		return nil, invalid("Invalid column name: '%s'.", f.message.GetColumnName())
+	if refused := checkColumn(f.message.GetColumnName()); refused != nil {
+		return nil, refused
 	}
 	var err error
 	if f.value, err = pb.ParseValue(f.message.GetColumnValue()); err != nil {

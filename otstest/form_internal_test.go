@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,5 +75,22 @@ func TestTheNameOfTheTableIsCheckedFirst(t *testing.T) {
 		t.Run(action, func(t *testing.T) {
 			require.Equal(t, &Refusal{400, "OTSParameterInvalid", "Invalid table name: '3t'."}, call(t, s, action, request, &otspb.ListTableResponse{}))
 		})
+	}
+}
+
+// The names are those of the official Java SDK's tests, ParameterLegalityTest.
+func TestNamesOfAttributeColumns(t *testing.T) {
+	names := []string{strings.Repeat("a", 255), "公司"}
+	for _, special := range `.:'"$&*()/\` + "\n\r " {
+		c := string(special)
+		names = append(names, c, c+"abc", "abc"+c, "a"+c+"b")
+	}
+	for _, name := range names {
+		require.Nil(t, checkColumn(name), name)
+	}
+	for _, name := range []string{"", strings.Repeat("a", 256), "#", "#abc", "#公司", "# "} {
+		refused := checkColumn(name)
+		require.NotNil(t, refused, name)
+		require.Equal(t, "Invalid column name: '"+name+"'.", refused.Message)
 	}
 }

@@ -73,8 +73,8 @@ func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {
 		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d , column count:%d.", maxReadColumns, len(s.columns))
 	}
 	for _, name := range s.columns {
-		if !validName(name) {
-			return s, invalid("Invalid column name: '%s'.", name)
+		if refused := checkColumn(name); refused != nil {
+			return s, refused
 		}
 	}
 	within := req.GetTimeRange()

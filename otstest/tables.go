@@ -13,6 +13,7 @@ import (
 
 const (
 	maxDefinedColumns = 32
+	maxColumnName     = 255 // bytes
 
 	// defaultDeviation is how many seconds a version's timestamp may be from
 	// the present, as DescribeTable has it. (Source: the documentation of
@@ -23,10 +24,20 @@ const (
 	neverExpires = -1
 )
 
-// validName is the rule for tables and columns. (Source: the documentation's
-// naming conventions.)
+// validName is the rule for tables, indexes and the columns of a table's schema.
+// (Source: the documentation's naming conventions.)
 func validName(name string) bool {
 	return len(name) <= 255 && regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
+}
+
+// checkColumn checks the name of an attribute column in a request on rows: the
+// service takes more than the documentation allows. (Source: the official Java
+// SDK's tests, ParameterLegalityTest, testValidColumnName and testInvalidColumnName.)
+func checkColumn(name string) *refusal {
+	if name == "" || len(name) > maxColumnName || name[0] == '#' {
+		return invalid("Invalid column name: '%s'.", name)
+	}
+	return nil
 }
 
 // checkName checks a table's name. All actions do it first. (Source: the official

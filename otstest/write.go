@@ -117,19 +117,21 @@ func (c *change) checkForm() *refusal {
 		return invalid("The number of attribute columns exceeds the limit, limit count:%d, column count: %d.", maxAttributes, len(columns))
 	}
 	for i := range columns {
-		if refused := c.checkColumn(&columns[i]); refused != nil {
+		if refused := c.checkCell(&columns[i]); refused != nil {
 			return refused
 		}
 	}
 	return nil
 }
 
-func (c *change) checkColumn(cell *pb.Cell) *refusal {
-	switch {
-	case cell.Name == "":
+func (c *change) checkCell(cell *pb.Cell) *refusal {
+	if cell.Name == "" {
 		return invalid("No name is given for attribute column.")
-	case !validName(cell.Name):
-		return invalid("Invalid column name: '%s'.", cell.Name)
+	}
+	if refused := checkColumn(cell.Name); refused != nil {
+		return refused
+	}
+	switch {
 	case slices.ContainsFunc(c.row.PrimaryKey, func(k pb.Cell) bool { return k.Name == cell.Name }):
 		return invalid("Duplicated attribute column name with primary key column: %s.", cell.Name)
 	case c.kind == otspb.OperationType_PUT && cell.Op != pb.Put:
