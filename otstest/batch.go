@@ -64,7 +64,7 @@ func decodeReads(m *otspb.TableInBatchGetRowRequest) (*tableRead, *refusal) {
 		return nil, invalid("No operation is specified for table: '%s'.", r.name)
 	}
 	var refused *refusal
-	if r.selected, refused = newSelection(m, m.MaxVersions); refused != nil {
+	if r.selected, refused = newSelection(m, m.MaxVersions, noVersionInBatch); refused != nil {
 		return nil, refused
 	}
 	seen := map[string]bool{}

@@ -85,7 +85,7 @@ func checkKeyCell(c *pb.Cell) *refusal {
 	case c.Value.Kind() == pb.Double:
 		return invalid("double can not be used as primary key.")
 	case len(text) > maxStringKey:
-		return invalid("The length of primary key column: %s exceeds the MaxLength: %d with CurrentLength: %d.", c.Name, maxStringKey, len(text))
+		return invalid("The length of primary key column: '%s' exceeds the MaxLength:%d with CurrentLength:%d.", c.Name, maxStringKey, len(text))
 	case c.Value.Kind() == pb.String && !utf8.ValidString(text):
 		return invalid("Value of column %s must be UTF8 encoding.", c.Name)
 	}

@@ -34,7 +34,7 @@ func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) 
 	if req.Limit != nil && req.GetLimit() <= 0 {
 		return nil, invalid("The limit must be greater than 0.")
 	}
-	selected, refused := newSelection(req, req.MaxVersions)
+	selected, refused := newSelection(req, req.MaxVersions, noVersion)
 	if refused != nil {
 		return nil, refused
 	}

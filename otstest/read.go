@@ -40,7 +40,7 @@ func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	selected, refused := newSelection(req, req.MaxVersions)
+	selected, refused := newSelection(req, req.MaxVersions, noVersion)
 	if refused != nil {
 		return nil, refused
 	}
@@ -67,7 +67,15 @@ func (s *Server) readRow(t *table, key *pb.Row, selected selection) (*string, *o
 	return data, consumed(units(size), 0)
 }
 
-func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {
+// What a read says that has neither a number of versions nor a time. (Source: the
+// official Java SDK's tests, ParameterLegalityTest,
+// testNotSetVersionOptionsInGetOperations.)
+const (
+	noVersion        = "No version condition is specified."
+	noVersionInBatch = "No version condition is specified while querying row."
+)
+
+func newSelection(req readRequest, maxVersions *int32, without string) (selection, *refusal) {
 	s := selection{columns: req.GetColumnsToGet(), begin: req.GetStartColumn(), end: req.GetEndColumn(), to: math.MaxInt64}
 	if len(s.columns) > maxReadColumns {
 		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d , column count:%d.", maxReadColumns, len(s.columns))
@@ -80,7 +88,7 @@ func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {
 	within := req.GetTimeRange()
 	switch {
 	case within == nil && maxVersions == nil:
-		return s, invalid("No version condition is specified while querying row.")
+		return s, invalid("%s", without)
 	case maxVersions != nil && *maxVersions <= 0:
 		return s, invalid("Invalid max versions: %d . Reason: Max versions must be positive.", *maxVersions)
 	case maxVersions != nil:

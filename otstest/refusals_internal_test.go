@@ -47,6 +47,8 @@ func TestBadRequests(t *testing.T) {
 		return &otspb.BatchGetRowRequest{Tables: tables}
 	}
 	one := encoded(key("a", 1))
+	anyRange := forward(nil, key("a", 1), key("b", 1))
+	anyRange.MaxVersions = nil
 	tooMuch := encoded(key("a", 1), slices.Repeat([]pb.Cell{text("x", strings.Repeat("x", 1_500_000))}, 3)...)
 	broken := slices.Clone(good)
 	broken[len(broken)-1]++
@@ -104,7 +106,7 @@ func TestBadRequests(t *testing.T) {
 		"a key column with a timestamp":          {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), at(integer("n", 1), 1)})), "Timestamp cannot be given for primary key name：n."},
 		"a key column that is incremented":       {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), with(integer("n", 1), pb.Increment)})), "OpType cannot be given for primary key name ：n."},
 		"a key column without a value":           {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), {Name: "n", Absent: true}})), "No value is given for primary key name：n."},
-		"a key column too long":                  {"PutRow", putting(encoded(key(strings.Repeat("x", 1025), 1))), "The length of primary key column: pk exceeds the MaxLength: 1024 with CurrentLength: 1025."},
+		"a key column too long":                  {"PutRow", putting(encoded(key(strings.Repeat("x", 1025), 1))), "The length of primary key column: 'pk' exceeds the MaxLength:1024 with CurrentLength:1025."},
 		"a key column that is not UTF-8":         {"PutRow", putting(encoded(key("\xff", 1))), "Value of column pk must be UTF8 encoding."},
 		"two numbers to choose":                  {"PutRow", putting(encoded([]pb.Cell{{Name: "pk", Value: pb.MarkValue(pb.AutoIncrement)}, {Name: "n", Value: pb.MarkValue(pb.AutoIncrement)}})), "2 pk auto increment exist in row."},
 		"a put with a delete marker":             {"PutRow", putting(deletion(key("a", 1))), "Invalid request of put/update row: unexpected RowDeleteMarker in request."},
@@ -116,7 +118,7 @@ func TestBadRequests(t *testing.T) {
 		"a column that is infinite":              {"PutRow", putting(encoded(key("a", 1), pb.Cell{Name: "x", Value: pb.DoubleValue(math.Inf(-1))})), "Infinity can't be set to double value."},
 		"a column that is null":                  {"PutRow", putting(encoded(key("a", 1), pb.Cell{Name: "x", Value: pb.MarkValue(pb.Null)})), "VT_NULL is an invalid type for the attribute column."},
 		"a column that is not UTF-8":             {"PutRow", putting(encoded(key("a", 1), text("x", "\xff"))), "Value of column x must be UTF8 encoding."},
-		"a column too long":                      {"PutRow", putting(encoded(key("a", 1), text("x", strings.Repeat("x", 2<<20+1)))), "The length of attribute column: x exceeded the MaxLength:2097152 with Current Length:2097153."},
+		"a column too long":                      {"PutRow", putting(encoded(key("a", 1), text("x", strings.Repeat("x", 2<<20+1)))), "The length of attribute column: 'x' exceeds the MaxLength:2097152 with CurrentLength:2097153."},
 		"a timestamp before all time":            {"PutRow", putting(encoded(key("a", 1), at(integer("x", 1), -1))), "Timestamp must be in range [0, INT64_MAX/1000)."},
 		"too many columns":                       {"PutRow", putting(encoded(key("a", 1), slices.Repeat([]pb.Cell{integer("x", 1)}, 1025)...)), "The number of attribute columns exceeds the limit, limit count:1024, column count: 1025."},
 		"an update of nothing":                   {"UpdateRow", updating(), "Attribute column is missing."},
@@ -129,7 +131,9 @@ func TestBadRequests(t *testing.T) {
 		"a deletion of columns":                  {"DeleteRow", deleting(pb.Append(nil, &pb.Row{PrimaryKey: key("a", 1), Columns: []pb.Cell{integer("x", 1)}, Deleted: true})), "Invalid delete row request: unexpected cells in request"},
 		"a read with columns":                    {"GetRow", getting(good), "Attribute column cannot be given while reading data."},
 		"a read with a delete marker":            {"GetRow", getting(deletion(key("a", 1))), "Delete marker cannot be given."},
-		"a read of any version":                  {"GetRow", when(nil, nil), "No version condition is specified while querying row."},
+		"a read of any version":                  {"GetRow", when(nil, nil), "No version condition is specified."},
+		"a range of any version":                 {"GetRange", anyRange, "No version condition is specified."},
+		"a batch that reads any version":         {"BatchGetRow", reading(&otspb.TableInBatchGetRowRequest{TableName: proto.String("t"), PrimaryKey: [][]byte{one}}), "No version condition is specified while querying row."},
 		"a read of no version":                   {"GetRow", when(nil, proto.Int32(0)), "Invalid max versions: 0 . Reason: Max versions must be positive."},
 		"a read of half a time range":            {"GetRow", when(&otspb.TimeRange{StartTime: proto.Int64(1)}, nil), "Start and end time must be given at the same time."},
 		"a read of a time and versions":          {"GetRow", when(&otspb.TimeRange{SpecificTime: proto.Int64(1)}, proto.Int32(1)), "Specific tiemstamp and max versions cannot be given at the same time."},

@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -69,7 +70,7 @@ func (s *store) add(t *table, limit int) *refusal {
 		n += 1 + len(other.indexes)
 	}
 	if n > limit {
-		return refuse(http.StatusForbidden, "OTSQuotaExhausted", "Number of tables exceeded the quota.", "there would be %d tables and indexes, and may be %d", n, limit)
+		return refuse(http.StatusForbidden, "OTSQuotaExhausted", fmt.Sprintf("Number of tables exceeds the quota:%d.", limit), "there would be %d tables and indexes, and may be %d", n, limit)
 	}
 	s.tables[name] = t
 	return nil

@@ -120,7 +120,7 @@ func TestThereAreNoMoreTablesThanTheQuota(t *testing.T) {
 			for i := range c.tables - 1 {
 				require.Nil(t, create(i))
 			}
-			full := &Refusal{403, "OTSQuotaExhausted", "Number of tables exceeded the quota."}
+			full := &Refusal{403, "OTSQuotaExhausted", fmt.Sprintf("Number of tables exceeds the quota:%d.", c.tables)}
 			require.Equal(t, full, create(c.tables, index), "an index counts as a table")
 			require.Nil(t, create(c.tables))
 			require.Equal(t, full, create(c.tables+1))

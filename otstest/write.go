@@ -163,7 +163,7 @@ func checkValue(cell *pb.Cell) *refusal {
 	case kind == pb.Double && math.IsInf(v.Double(), 0):
 		return invalid("Infinity can't be set to double value.")
 	case len(v.Text()) > maxTextCell:
-		return invalid("The length of attribute column: %s exceeded the MaxLength:%d with Current Length:%d.", cell.Name, maxTextCell, len(v.Text()))
+		return invalid("The length of attribute column: '%s' exceeds the MaxLength:%d with CurrentLength:%d.", cell.Name, maxTextCell, len(v.Text()))
 	case kind == pb.String && !utf8.ValidString(v.Text()):
 		return invalid("Value of column %s must be UTF8 encoding.", cell.Name)
 	}
