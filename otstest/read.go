@@ -11,7 +11,9 @@ import (
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
-const maxReadColumns = 128
+// maxReadColumns is more than the documentation has, 128. (Source: the official Java
+// SDK's tests, RestrictedItemTest, testCase42 and testCase43.)
+const maxReadColumns = 1024
 
 // readRequest is what the three reads have in common.
 type readRequest interface {
@@ -78,7 +80,7 @@ const (
 func newSelection(req readRequest, maxVersions *int32, without string) (selection, *refusal) {
 	s := selection{columns: req.GetColumnsToGet(), begin: req.GetStartColumn(), end: req.GetEndColumn(), to: math.MaxInt64}
 	if len(s.columns) > maxReadColumns {
-		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d , column count:%d.", maxReadColumns, len(s.columns))
+		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d, column count: %d.", maxReadColumns, len(s.columns))
 	}
 	for _, name := range s.columns {
 		if refused := checkColumn(name); refused != nil {

@@ -94,7 +94,7 @@ func TestBadRequests(t *testing.T) {
 		"a read of a key too short":              {"GetRow", getting(encoded(key("a", 1)[:1])), "OTSInvalidPK Validate PK size fail. Input: 1, Meta: 2."},
 		"a read of a number to choose":           {"GetRow", getting(encoded(edge("a", pb.AutoIncrement))), "PKAutoIncr can't be used for read operations."},
 		"a read of a column that cannot be":      {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: []string{"#x"}}, "Invalid column name: '#x'."},
-		"a read of too many columns":             {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: slices.Repeat([]string{"x"}, 129)}, "The number of columns from the request exceeds the limit, limit count: 128 , column count:129."},
+		"a read of too many columns":             {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: slices.Repeat([]string{"x"}, 1025)}, "The number of columns from the request exceeds the limit, limit count: 1024, column count: 1025."},
 		"a range from a key too short":           {"GetRange", forward(nil, key("a", 1)[:1], key("b", 1)), "OTSInvalidPK Validate PK size fail. Input: 1, Meta: 2."},
 		"a key too short":                        {"PutRow", putting(encoded(key("a", 1)[:1])), "OTSInvalidPK Validate PK size fail. Input: 1, Meta: 2."},
 		"a key column of another name":           {"PutRow", putting(encoded([]pb.Cell{text("q", "a"), integer("n", 1)})), "OTSInvalidPK Validate PK name fail. Input: q, Meta: pk."},
