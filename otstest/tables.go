@@ -103,6 +103,8 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 			return invalid("Duplicated primary key name: '%s'.", name)
 		case !isKnown(column.GetType()):
 			return invalid("Invalid column type, only STRING,INTEGER,BINARY is allowed.")
+		case column.Option != nil && !isKnown(column.GetOption()):
+			return refuseMessage("the option of the key column %q is %d", name, column.GetOption())
 		}
 		seen[name] = true
 		if column.Option == nil {
@@ -154,6 +156,8 @@ func checkIndexes(meta *otspb.TableMeta, indexes []*otspb.IndexMeta) *refusal {
 			return refused
 		}
 		switch {
+		case !isKnown(index.GetIndexType()) || !isKnown(index.GetIndexUpdateMode()):
+			return refuseMessage("the index %q has the type %d and the update mode %d", name, index.GetIndexType(), index.GetIndexUpdateMode())
 		case seen[name]:
 			return invalid("Duplicated index name: '%s'.", name)
 		case len(index.GetPrimaryKey()) == 0:

@@ -56,6 +56,15 @@ func TestCreateTableRefusesWhatCannotBe(t *testing.T) {
 		"a key column of no type": {func(r *otspb.CreateTableRequest) {
 			r.TableMeta.PrimaryKey[0].Type = otspb.PrimaryKeyType(9).Enum()
 		}, "400 OTSParameterInvalid Invalid column type, only STRING,INTEGER,BINARY is allowed."},
+		"a key column with an option that is none": {func(r *otspb.CreateTableRequest) {
+			r.TableMeta.PrimaryKey[1].Option = otspb.PrimaryKeyOption(7).Enum()
+		}, "400 OTSParameterInvalid Failed to parse the ProtoBuf message."},
+		"an index of no type": {func(r *otspb.CreateTableRequest) {
+			r.IndexMetas = []*otspb.IndexMeta{{
+				Name: proto.String("i"), PrimaryKey: []string{"n"},
+				IndexUpdateMode: otspb.IndexUpdateMode_IUM_ASYNC_INDEX.Enum(), IndexType: otspb.IndexType(7).Enum(),
+			}}
+		}, "400 OTSParameterInvalid Failed to parse the ProtoBuf message."},
 		"a defined column of no type": {func(r *otspb.CreateTableRequest) {
 			bad := column("x")
 			bad.Type = otspb.DefinedColumnType(9).Enum()
