@@ -127,6 +127,9 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 	if refused := checkNames(names); refused != nil {
 		return nil, refused
 	}
+	if refused := checkTransaction(req.GetTransactionId()); refused != nil {
+		return nil, refused
+	}
 	batches := make([]*tableWrite, len(names))
 	for i, m := range req.GetTables() {
 		var refused *refusal

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/otsauth/otsauth/internal/otspb"
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
@@ -75,6 +76,24 @@ func TestTheNameOfTheTableIsCheckedFirst(t *testing.T) {
 		t.Run(action, func(t *testing.T) {
 			require.Equal(t, &Refusal{400, "OTSParameterInvalid", "Invalid table name: '3t'."}, call(t, s, action, request, &otspb.ListTableResponse{}))
 		})
+	}
+}
+
+// There are no transactions: nothing is done of a request that belongs to one.
+func TestARequestOfATransactionIsRefused(t *testing.T) {
+	s, _ := newTable(t, nil)
+	put(t, s, key("a", 1), integer("x", 1))
+	before := s.Dump()
+	for action, request := range rowRequests("t", key("a", 1)) {
+		field := request.ProtoReflect().Descriptor().Fields().ByName("transaction_id")
+		if field == nil {
+			require.Equal(t, "BatchGetRow", action)
+			continue
+		}
+		request.ProtoReflect().Set(field, protoreflect.ValueOfString("1"))
+		refused := call(t, s, action, request, &otspb.ListTableResponse{})
+		require.Equal(t, &Refusal{400, "OTSParameterInvalid", "Try to call method using explicit transaction on explicit-transaction-disabled table."}, refused, action)
+		require.Equal(t, before, s.Dump(), action)
 	}
 }
 

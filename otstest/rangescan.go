@@ -17,7 +17,7 @@ const (
 )
 
 func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) {
-	if refused := checkName(req.GetTableName()); refused != nil {
+	if refused := checkTarget(req.GetTableName(), req.GetTransactionId()); refused != nil {
 		return nil, refused
 	}
 	begin, refused := decodeKey(req.GetInclusiveStartPrimaryKey(), rangeMarks)

@@ -35,7 +35,7 @@ type selection struct {
 }
 
 func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
-	if refused := checkName(req.GetTableName()); refused != nil {
+	if refused := checkTarget(req.GetTableName(), req.GetTransactionId()); refused != nil {
 		return nil, refused
 	}
 	key, refused := decodeKey(req.GetPrimaryKey(), noMarks)

@@ -49,6 +49,25 @@ func checkName(name string) *refusal {
 	return nil
 }
 
+// checkTarget checks what a request on rows is directed at. There are no
+// transactions here, so a request that belongs to one must not pass: its test would
+// see what the service never shows. (Source of the message: the official Java SDK's
+// tests, LocalTxnTest, where it is that of starting a transaction on such a table;
+// that other actions answer with it is assumed.)
+func checkTarget(name, transaction string) *refusal {
+	if refused := checkName(name); refused != nil {
+		return refused
+	}
+	return checkTransaction(transaction)
+}
+
+func checkTransaction(id string) *refusal {
+	if id != "" {
+		return invalid("Try to call method using explicit transaction on explicit-transaction-disabled table.")
+	}
+	return nil
+}
+
 // checkTable checks that there is a table; nil: none.
 func checkTable(t *table, name string) *refusal {
 	if t == nil {

@@ -26,26 +26,35 @@ type written struct {
 }
 
 func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
-	done, refused := s.change("PutRow", req.GetTableName(), otspb.OperationType_PUT, req.GetRow(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("PutRow", req, otspb.OperationType_PUT, req.GetRow())
 	return &otspb.PutRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) updateRow(req *otspb.UpdateRowRequest) (proto.Message, *refusal) {
-	done, refused := s.change("UpdateRow", req.GetTableName(), otspb.OperationType_UPDATE, req.GetRowChange(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("UpdateRow", req, otspb.OperationType_UPDATE, req.GetRowChange())
 	return &otspb.UpdateRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) deleteRow(req *otspb.DeleteRowRequest) (proto.Message, *refusal) {
-	done, refused := s.change("DeleteRow", req.GetTableName(), otspb.OperationType_DELETE, req.GetPrimaryKey(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("DeleteRow", req, otspb.OperationType_DELETE, req.GetPrimaryKey())
 	return &otspb.DeleteRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
+// writeRequest is what the three writes of one row have in common.
+type writeRequest interface {
+	GetTableName() string
+	GetCondition() *otspb.Condition
+	GetReturnContent() *otspb.ReturnContent
+	GetTransactionId() string
+}
+
 // change does the one change of a request.
-func (s *Server) change(action, name string, kind otspb.OperationType, data []byte, c *otspb.Condition, content *otspb.ReturnContent) (done written, refused *refusal) {
-	if refused = checkName(name); refused != nil {
+func (s *Server) change(action string, req writeRequest, kind otspb.OperationType, data []byte) (done written, refused *refusal) {
+	name := req.GetTableName()
+	if refused = checkTarget(name, req.GetTransactionId()); refused != nil {
 		return done, refused
 	}
-	wanted, refused := decodeChange(kind, data, c, content)
+	wanted, refused := decodeChange(kind, data, req.GetCondition(), req.GetReturnContent())
 	if refused != nil {
 		return done, refused
 	}

@@ -61,3 +61,19 @@ func TestTheOfficialGoSDKWritesABatchAtomically(t *testing.T) {
 		require.Equal(t, step.want == "", written("a", 1), step.name)
 	}
 }
+
+func TestTheOfficialGoSDKHasNoTransactionHere(t *testing.T) {
+	c, table := localClient(t)
+	id := "1"
+	put := putRowRequest(table, tablestore.RowExistenceExpectation_IGNORE)
+	put.PutRowChange.TransactionId = &id
+	_, err := c.PutRow(put)
+	require.ErrorContains(t, err, "Try to call method using explicit transaction on explicit-transaction-disabled table.")
+	get := getRowRequest(table, sdkKey("a", 1))
+	got, err := c.GetRow(get)
+	require.NoError(t, err)
+	require.Empty(t, got.Columns)
+	get.SingleRowQueryCriteria.TransactionId = &id
+	_, err = c.GetRow(get)
+	require.ErrorContains(t, err, "explicit-transaction-disabled")
+}
