@@ -47,6 +47,7 @@ func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *ref
 			t.adjusted = s.opts.Now()
 		}
 		if options := req.GetTableOptions(); options != nil {
+			t.dropDead(s.opts.Now()) // a longer time to live does not bring back what was lost
 			proto.Merge(t.options, options)
 			t.trim()
 		}

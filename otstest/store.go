@@ -32,6 +32,7 @@ type table struct {
 	streamed   time.Time // when the stream was last set
 	sequence   int64     // the last number that an auto-increment key got
 	rows       []*row
+	dropAt     int // at so many rows the dead ones are dropped
 }
 
 // row is one row; a column keeps its versions, the newest first. A row in a
@@ -46,6 +47,9 @@ type version struct {
 	timestamp int64 // milliseconds
 	value     pb.Value
 }
+
+// minDrop is the least number of rows of which the dead ones are dropped.
+const minDrop = 128
 
 func newStore() *store { return &store{tables: map[string]*table{}} }
 
@@ -174,14 +178,33 @@ func (r *row) clone() *row {
 	return c
 }
 
-// put makes r the row with its key.
-func (t *table) put(r *row) {
+// put makes r the row with its key. From time to time it drops what is past its
+// time to live: whenever the table has twice the rows that were left.
+func (t *table) put(r *row, now time.Time) {
 	i, found := t.find(r.key)
 	if found {
 		t.rows[i] = r
 		return
 	}
 	t.rows = slices.Insert(t.rows, i, r)
+	if len(t.rows) >= max(t.dropAt, minDrop) {
+		t.dropDead(now)
+		t.dropAt = 2 * len(t.rows)
+	}
+}
+
+// dropDead drops what is past its time to live at now.
+func (t *table) dropDead(now time.Time) {
+	if t.options.GetTimeToLive() <= 0 {
+		return
+	}
+	left := make([]*row, 0, len(t.rows))
+	for _, r := range t.rows {
+		if live := t.live(r, now); live != nil {
+			left = append(left, live)
+		}
+	}
+	t.rows = left
 }
 
 func compareKeys(a, b []pb.Value) int {

@@ -3,6 +3,7 @@ package otstest
 import (
 	"math"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -210,14 +211,14 @@ func (s *Server) apply(t *table, c *change) (written, *refusal) {
 			}
 		}
 		if existing != nil || !c.onlyDeletes() {
-			t.put(made)
+			t.put(made, now)
 		}
 	}
 	read := int32(0)
 	if !c.condition.isNone() {
 		read = 1
 	}
-	return written{consumed(read, units(dataSize(c.row))), c.returned(t, made)}, nil
+	return written{consumed(read, units(dataSize(c.row))), c.returned(t, made, now)}, nil
 }
 
 // onlyDeletes reports whether the change is an update that deletes and does
@@ -265,8 +266,11 @@ func (t *table) applyCell(r *row, cell *pb.Cell, now int64) *refusal {
 
 // returned is what the change's return type asks for: the key, or the newest
 // versions of the named columns, if none is named of those that it changed.
-func (c *change) returned(t *table, made *row) *string {
+func (c *change) returned(t *table, made *row, now time.Time) *string {
 	answer := &pb.Row{PrimaryKey: t.keyCells(made.key)}
+	if made = t.live(made, now); made == nil {
+		made = &row{}
+	}
 	switch c.content.GetReturnType() {
 	case otspb.ReturnType_RT_PK:
 	case otspb.ReturnType_RT_AFTER_MODIFY:
