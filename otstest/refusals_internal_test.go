@@ -87,6 +87,8 @@ func TestBadRequests(t *testing.T) {
 		"a row without its checksum":             {"PutRow", putting(append(slices.Clone(one[:len(one)-2]), 10)), "Cell data broken, row is not end with checksum tag."},
 		"a value of no known type":               {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 3, 4, 1, 0, 0, 0, 'x', 5, 1, 0, 0, 0, 99}), "data format is invalid, unknown variant type occured."},
 		"a length of no bytes":                   {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 3, 4, 1, 0, 0, 0, 'x', 5, 0, 0, 0, 0}), "Cell data broken, wrong string format, size: 0."},
+		"a bool of two bytes":                    {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 3, 4, 1, 0, 0, 0, 'x', 5, 3, 0, 0, 0, 2, 1, 1}), "Invalid boolean real value, value length: 2."},
+		"a cell with an operation that is none":  {"PutRow", putting(encoded(key("a", 1), with(integer("x", 1), 2))), "Invalid op type of cell: 2."},
 		"a row without a key":                    {"PutRow", putting(pb.Append(nil, &pb.Row{Columns: []pb.Cell{integer("x", 1)}})), "Cell data broken, PK is empty."},
 		"a key column without a name":            {"PutRow", putting(encoded([]pb.Cell{text("", "a"), integer("n", 1)})), "No name is given for primary key."},
 		"a table that is not there, for a row":   {"PutRow", &otspb.PutRowRequest{TableName: proto.String("u"), Row: good, Condition: ignore()}, "OTSObjectNotExist Requested table does not exist."},

@@ -11,6 +11,7 @@ import (
 const (
 	maxAttributes = 1024
 	maxTextCell   = 2 << 20
+	booleanSize   = 2 // of a type and a value; no other value takes as many bytes
 )
 
 // decodeRow parses the one row of a request.
@@ -87,6 +88,10 @@ func refuseSyntax(err error) *refusal {
 		message = "Input encoded PK broken, length is shorter than expect."
 	case errors.Is(err, pb.ErrKind):
 		message = "data format is invalid, unknown variant type occured."
+	case errors.Is(err, pb.ErrOp):
+		return invalid("Invalid op type of cell: %d.", syntax.Got)
+	case errors.Is(err, pb.ErrLength) && want == booleanSize:
+		return invalid("Invalid boolean real value, value length: %d.", syntax.Got-1)
 	case errors.Is(err, pb.ErrLength):
 		return invalid("Cell data broken, wrong string format, size: %d.", syntax.Got)
 	}

@@ -185,7 +185,7 @@ func checkIndexes(meta *otspb.TableMeta, indexes []*otspb.IndexMeta) *refusal {
 		seen[name] = true
 		for _, column := range slices.Concat(index.GetPrimaryKey(), index.GetDefinedColumn()) {
 			if !columns[column] {
-				return invalid("The column '%s' of the index '%s' is neither a primary key column nor a defined column.", column, name)
+				return invalid("Column does not exist:%s.", column)
 			}
 		}
 	}

@@ -158,8 +158,8 @@ func TestIndexesThatCannotBeAreRefused(t *testing.T) {
 		"twice":                   {[]*otspb.IndexMeta{index("i", "d"), index("i", "d")}, "Duplicated index name: 'i'."},
 		"named as the table":      {[]*otspb.IndexMeta{index("t", "d")}, "Duplicated index name: 't'."},
 		"without columns":         {[]*otspb.IndexMeta{index("i")}, "The index 'i' has no primary key column."},
-		"over an unknown column":  {[]*otspb.IndexMeta{index("i", "nosuch")}, "The column 'nosuch' of the index 'i' is neither a primary key column nor a defined column."},
-		"keeping unknown columns": {[]*otspb.IndexMeta{{Name: proto.String("i"), PrimaryKey: []string{"d"}, DefinedColumn: []string{"x"}}}, "The column 'x' of the index 'i' is neither a primary key column nor a defined column."},
+		"over an unknown column":  {[]*otspb.IndexMeta{index("i", "nosuch")}, "Column does not exist:nosuch."},
+		"keeping unknown columns": {[]*otspb.IndexMeta{{Name: proto.String("i"), PrimaryKey: []string{"d"}, DefinedColumn: []string{"x"}}}, "Column does not exist:x."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused := checkIndexes(meta, c.indexes)
