@@ -112,42 +112,14 @@ func identity(r *pb.Row) string {
 // schema does not have, fails alone. (Source: the official Java SDK's tests,
 // DataOperationTest, testCase1 to testCase3.)
 func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, *refusal) {
-	var names []string
-	total, size := 0, 0
-	for _, m := range req.GetTables() {
-		names = append(names, m.GetTableName())
-		total += len(m.GetRows())
-	}
-	switch {
-	case len(names) == 0:
-		return nil, invalid("No row is specified in BatchWriteRow.")
-	case total > maxBatchWrites:
-		return nil, invalid("Rows count exceeds the upper limit: %d.", maxBatchWrites)
-	}
-	if refused := checkNames(names); refused != nil {
+	batches, refused := decodeWrites(req)
+	if refused != nil {
 		return nil, refused
 	}
-	if refused := checkTransaction(req.GetTransactionId()); refused != nil {
-		return nil, refused
-	}
-	batches := make([]*tableWrite, len(names))
-	for i, m := range req.GetTables() {
-		var refused *refusal
-		if batches[i], refused = decodeChanges(m); refused != nil {
-			return nil, refused
-		}
-		size += batches[i].size
-	}
-	if size > maxWriteBytes {
-		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size: %d.", maxWriteBytes, size)
-	}
-	var (
-		answer  *otspb.BatchWriteRowResponse
-		refused *refusal
-	)
-	s.store.writeAll(names, func(tables []*table) {
+	var answer *otspb.BatchWriteRowResponse
+	s.store.writeAll(tableNames(req), func(tables []*table) {
 		for i, t := range tables {
-			if refused = checkTable(t, names[i]); refused != nil {
+			if refused = checkTable(t, batches[i].name); refused != nil {
 				return
 			}
 			batches[i].table = t
@@ -159,6 +131,47 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 		}
 	})
 	return answer, refused
+}
+
+func tableNames(req *otspb.BatchWriteRowRequest) []string {
+	var names []string
+	for _, m := range req.GetTables() {
+		names = append(names, m.GetTableName())
+	}
+	return names
+}
+
+// decodeWrites parses a batch, and checks what the tables are not needed for.
+func decodeWrites(req *otspb.BatchWriteRowRequest) ([]*tableWrite, *refusal) {
+	rows := 0
+	for _, m := range req.GetTables() {
+		rows += len(m.GetRows())
+	}
+	switch {
+	case len(req.GetTables()) == 0:
+		return nil, invalid("No row is specified in BatchWriteRow.")
+	case rows > maxBatchWrites:
+		return nil, invalid("Rows count exceeds the upper limit: %d.", maxBatchWrites)
+	}
+	if refused := checkNames(tableNames(req)); refused != nil {
+		return nil, refused
+	}
+	if refused := checkTransaction(req.GetTransactionId()); refused != nil {
+		return nil, refused
+	}
+	var batches []*tableWrite
+	size := 0
+	for _, m := range req.GetTables() {
+		w, refused := decodeChanges(m)
+		if refused != nil {
+			return nil, refused
+		}
+		batches, size = append(batches, w), size+w.size
+	}
+	if size > maxWriteBytes {
+		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size: %d.", maxWriteBytes, size)
+	}
+	return batches, nil
 }
 
 // tableWrite is what a batch writes of one table.

@@ -17,7 +17,10 @@ func dataSize(r *pb.Row) int {
 	size := 0
 	for _, cells := range [][]pb.Cell{r.PrimaryKey, r.Columns} {
 		for i := range cells {
-			size += len(cells[i].Name) + valueSize(cells[i].Value)
+			size += len(cells[i].Name)
+			if !cells[i].Absent {
+				size += valueSize(cells[i].Value)
+			}
 		}
 	}
 	return size

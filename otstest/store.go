@@ -61,7 +61,8 @@ func (s *store) names() []string {
 }
 
 // add adds a table, unless its name is taken or there would be more than limit
-// tables. An index counts as one. (Source: the documentation's limits.)
+// tables. An index counts as one. (Source: the documentation's limits; of the
+// message, the official Java SDK's tests, RestrictedItemTest, testCase15.)
 func (s *store) add(t *table, limit int) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()

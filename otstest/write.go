@@ -162,7 +162,8 @@ func (c *change) checkCell(cell *pb.Cell) *refusal {
 	return checkValue(cell)
 }
 
-// checkValue checks the value that a column gets.
+// checkValue checks the value that a column gets. (Source of the message for its
+// length: the official Java SDK's tests, RestrictedItemTest, testCase23.)
 func checkValue(cell *pb.Cell) *refusal {
 	v := cell.Value
 	switch kind := v.Kind(); {
