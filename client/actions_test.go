@@ -264,3 +264,17 @@ func TestAnotherEncodingConcernsAllActions(t *testing.T) {
 	_, err = c.DeleteRow(ctx, &client.DeleteRowRequest{Table: "table", PrimaryKey: key(gbk("云")), Condition: &client.Condition{Column: filter}})
 	require.NoError(t, err)
 }
+
+func TestTimesThatNoDurationHoldsAreTheLongestThatDoes(t *testing.T) {
+	c := stub(func(string, []byte) (int, proto.Message) {
+		return http.StatusOK, &otspb.UpdateTableResponse{
+			ReservedThroughputDetails: &otspb.ReservedThroughputDetails{CapacityUnit: &otspb.CapacityUnit{}, LastIncreaseTime: proto.Int64(1)},
+			TableOptions:              &otspb.TableOptions{DeviationCellVersionInSec: proto.Int64(1<<63/1_000_000 - 1)},
+			StreamDetails:             &otspb.StreamDetails{EnableStream: proto.Bool(true), ExpirationTime: proto.Int32(1<<31 - 1)},
+		}
+	}).client(t, client.Options{})
+	got, err := c.UpdateTable(t.Context(), &client.UpdateTableRequest{Table: "t", AllowUpdate: true})
+	require.NoError(t, err)
+	require.Equal(t, (1<<63-1)/time.Second*time.Second, got.Options.MaxTimeDeviation)
+	require.Equal(t, (1<<63-1)/time.Hour*time.Hour, got.Stream.Expires)
+}

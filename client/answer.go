@@ -16,11 +16,10 @@ type oneRow struct {
 	token    []byte
 }
 
-// doRow sends the encoded request of an action on one row and decodes the answer.
-func (c *OTSClient) doRow(ctx context.Context, action string, body []byte) (meta ResponseMeta, one oneRow, err error) {
-	k := c.begin(action)
+// sendRow sends the encoded request of an action on one row and decodes the answer.
+func (k *call) sendRow(ctx context.Context, body []byte) (meta ResponseMeta, one oneRow, err error) {
 	meta, err = k.send(ctx, body, func(body []byte) (err error) {
-		one, err = c.text.decodeOneRow(body)
+		one, err = k.client.text.decodeOneRow(body)
 		return err
 	})
 	return meta, one, err
@@ -28,11 +27,13 @@ func (c *OTSClient) doRow(ctx context.Context, action string, body []byte) (meta
 
 // writeRow checks and sends one write.
 func (c *OTSClient) writeRow(ctx context.Context, action string, w Write) (ResponseMeta, oneRow, error) {
-	body, err := encodeWrite(c.text, w)
+	k := c.begin(action)
+	body, cumulative, err := encodeWrite(c.text, w)
 	if err != nil {
 		return ResponseMeta{}, oneRow{}, err
 	}
-	return c.doRow(ctx, action, body)
+	k.cumulative = cumulative
+	return k.sendRow(ctx, body)
 }
 
 // decodeOneRow decodes the body of an answer. The four actions number its fields

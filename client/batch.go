@@ -77,17 +77,13 @@ func (c *OTSClient) BatchGetRow(ctx context.Context, req *BatchGetRowRequest) (*
 		return nil, err
 	}
 	b.send = func(pending []int) (ResponseMeta, []rowAnswer, error) {
-		var answer otspb.BatchGetRowResponse
 		part := getTables(message, pending)
-		meta, err := b.call.exchange(ctx, part, &answer)
-		if err != nil {
-			return meta, nil, err
-		}
-		all, err := readAnswers(part, &answer)
-		if err != nil {
-			return meta, nil, meta.broken(b.call.action, err)
-		}
-		return meta, all, nil
+		var (
+			answer otspb.BatchGetRowResponse
+			all    []rowAnswer
+		)
+		meta, err := b.call.sendMessage(ctx, part, &answer, func() (err error) { all, err = readAnswers(part, &answer); return err })
+		return meta, all, err
 	}
 	meta, flat, err := b.run(ctx)
 	if err != nil {
@@ -172,8 +168,9 @@ type BatchWriteRowResponse struct {
 
 // BatchWriteRow writes rows of any tables, each for itself: one may fail where
 // others succeed. Rows that fail and may be repeated under the retry policy are
-// sent again, they alone; each result stays in its place. One that a later row of
-// the batch has overwritten since is not: that would undo the later write. The
+// sent again, they alone; each result stays in its place. One that would undo what a
+// later row of the batch has written since is not. (The service may refuse a batch
+// that names a row twice.) The
 // error is a [*otsauth.ConfigError] for a request that cannot be encoded, or an
 // [*Error] if no row was answered; look at each result's Err besides.
 func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest) (*BatchWriteRowResponse, error) {
@@ -181,7 +178,7 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 		return nil, errNilRequest()
 	}
 	writes := make([]batchWrite, len(req.Rows))
-	b := batch{call: c.begin("BatchWriteRow"), rows: len(req.Rows), writesSame: func(i, j int) bool { return writes[i].writesSame(&writes[j]) }}
+	b := batch{call: c.begin("BatchWriteRow"), rows: len(req.Rows), writes: writes}
 	for i, row := range req.Rows {
 		var err error
 		if writes[i], err = encodeInBatch(c.text, row); err != nil {
@@ -193,16 +190,12 @@ func (c *OTSClient) BatchWriteRow(ctx context.Context, req *BatchWriteRowRequest
 	}
 	b.send = func(pending []int) (ResponseMeta, []rowAnswer, error) {
 		message, order := writeTables(writes, pending)
-		var answer otspb.BatchWriteRowResponse
-		meta, err := b.call.exchange(ctx, message, &answer)
-		if err != nil {
-			return meta, nil, err
-		}
-		all, err := writeAnswers(message, &answer, order)
-		if err != nil {
-			return meta, nil, meta.broken(b.call.action, err)
-		}
-		return meta, all, nil
+		var (
+			answer otspb.BatchWriteRowResponse
+			all    []rowAnswer
+		)
+		meta, err := b.call.sendMessage(ctx, message, &answer, func() (err error) { all, err = writeAnswers(message, &answer, order); return err })
+		return meta, all, err
 	}
 	meta, results, err := b.run(ctx)
 	if err != nil {

@@ -62,7 +62,7 @@ func writes() *client.BatchWriteRowRequest {
 	return &client.BatchWriteRowRequest{Rows: []client.Write{
 		&client.PutRowRequest{Table: "one", PrimaryKey: idKey("a"), Columns: []client.Column{{Name: "n", Value: client.Int(1)}}},
 		&client.DeleteRowRequest{Table: "two", PrimaryKey: idKey("b")},
-		&client.UpdateRowRequest{Table: "one", PrimaryKey: idKey("c"), Changes: []client.Change{client.IncrementColumn("n", 1)}},
+		&client.UpdateRowRequest{Table: "one", PrimaryKey: idKey("c"), Changes: []client.Change{client.PutColumn("n", client.Int(1))}},
 		&client.PutRowRequest{Table: "two", PrimaryKey: idKey("d"), Return: client.ReturnPrimaryKey},
 		&client.PutRowRequest{Table: "one", PrimaryKey: idKey("e")},
 	}}
@@ -252,6 +252,10 @@ func TestARowThatALaterOneHasOverwrittenIsNotRepeated(t *testing.T) {
 	numbered := func() client.Write {
 		return &client.PutRowRequest{Table: "one", PrimaryKey: client.PrimaryKey{{Name: "id", Value: client.String("a")}, {Name: "n", Value: client.AutoIncrement()}}}
 	}
+	update := func(changes ...client.Change) client.Write {
+		return &client.UpdateRowRequest{Table: "one", PrimaryKey: idKey("a"), Changes: changes}
+	}
+	add, other := client.IncrementColumn("n", 1), client.PutColumn("other", client.Int(1))
 	for name, c := range map[string]struct {
 		rows  []client.Write
 		fails []string // the codes of the first request's rows
@@ -262,6 +266,10 @@ func TestARowThatALaterOneHasOverwrittenIsNotRepeated(t *testing.T) {
 		"both failed, and keep their order":        {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSServerBusy"}, []int{0, 1}},
 		"the later one failed for good":            {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSParameterInvalid"}, []int{0}},
 		"another row, and another table's":         {[]client.Write{put("one", "a", 1), put("one", "b", 2), put("two", "a", 3)}, []string{"OTSServerBusy", "", ""}, []int{0}},
+		"a later update of the same column":        {[]client.Write{update(add), update(client.DeleteColumn("n"))}, []string{"OTSServerBusy", ""}, nil},
+		"a later update of another column":         {[]client.Write{update(add), update(other)}, []string{"OTSServerBusy", ""}, []int{0}},
+		"a later increment of the same column":     {[]client.Write{update(other, add), update(add)}, []string{"OTSServerBusy", ""}, []int{0}},
+		"an update before a later put":             {[]client.Write{update(other), put("one", "a", 1)}, []string{"OTSServerBusy", ""}, nil},
 		"rows that the service numbers are others": {[]client.Write{numbered(), numbered()}, []string{"OTSServerBusy", ""}, []int{0}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,10 +19,8 @@ type batch struct {
 	rows int
 	// send asks for the pending rows, given by number, and returns an answer for
 	// each, in that order.
-	send func(pending []int) (ResponseMeta, []rowAnswer, error)
-	// writesSame reports whether two rows of the batch, given by number, write the
-	// same row of a table. Nil: none does.
-	writesSame func(i, j int) bool
+	send   func(pending []int) (ResponseMeta, []rowAnswer, error)
+	writes []batchWrite // of the rows; nil: they are read
 }
 
 // rowAnswer is the service's answer to one row.
@@ -49,8 +47,28 @@ func (b *batch) checkTables(n int, name func(int) string) error {
 	return nil
 }
 
-// run sends the batch, and those rows again that failed and may be repeated.
+// run sends the batch, and those rows again that failed and may be repeated, and
+// logs which failed in the end.
 func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
+	meta, results, err := b.rounds(ctx)
+	var first error
+	failed := 0
+	for i := range results {
+		if results[i].Err != nil {
+			if failed++; first == nil {
+				first = results[i].Err
+			}
+		}
+	}
+	if failed > 0 {
+		b.call.client.opts.Logger.ErrorContext(ctx, "otsauth: rows of a batch failed", "action", b.call.action,
+			"failed", failed, "rows", b.rows, "request_id", meta.RequestID, "error", first)
+	}
+	return meta, results, err
+}
+
+// rounds sends the batch, and those rows again that failed and may be repeated.
+func (b *batch) rounds(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 	var (
 		results = make([]BatchResult, b.rows)
 		pending = make([]int, b.rows)
@@ -60,6 +78,7 @@ func (b *batch) run(ctx context.Context) (ResponseMeta, []BatchResult, error) {
 		pending[i] = i
 	}
 	for first := true; ; first = false {
+		b.call.cumulative = slices.ContainsFunc(pending, b.isCumulative)
 		meta, answers, err := b.send(pending)
 		if err != nil {
 			if first {
@@ -103,7 +122,9 @@ func (b *batch) again(results []BatchResult, pending []int) ([]int, time.Duratio
 			e.Hint = hintOverwritten
 			return true
 		}
-		d, retry := b.call.client.opts.Retry.Next(b.call.failure(e))
+		failed := b.call.failure(e)
+		failed.Cumulative = b.isCumulative(i)
+		d, retry := b.call.client.opts.Retry.Next(failed)
 		delay = max(delay, d)
 		return !retry
 	})
@@ -125,14 +146,14 @@ func (b *batch) again(results []BatchResult, pending []int) ([]int, time.Duratio
 // would undo a later one.
 const hintOverwritten = "it was not repeated: a later row of the batch has written the same row since; send it again if it is to be the last"
 
+// isCumulative reports whether a row, written twice, is more than written once.
+func (b *batch) isCumulative(i int) bool { return b.writes != nil && b.writes[i].cumulative }
+
 // isOverwritten reports whether a later row of the batch has written the same row.
 // What the service did not refuse is taken for written.
 func (b *batch) isOverwritten(results []BatchResult, i int) bool {
-	if b.writesSame == nil {
-		return false
-	}
-	for later := i + 1; later < b.rows; later++ {
-		if e := (*Error)(nil); b.writesSame(i, later) && (!errors.As(results[later].Err, &e) || e.Code == "") {
+	for later := i + 1; later < len(b.writes); later++ {
+		if e := (*Error)(nil); b.writes[i].undoes(&b.writes[later]) && (!errors.As(results[later].Err, &e) || e.Code == "") {
 			return true
 		}
 	}
@@ -147,7 +168,9 @@ func (b *batch) result(meta ResponseMeta, answer *rowAnswer) BatchResult {
 			Action: b.call.action, Code: Code(redact.Line(answer.err.GetCode(), 60)), Message: redact.Message(answer.err.GetMessage()),
 			RequestID: meta.RequestID, StatusCode: statusOfRow, Attempts: meta.Attempts,
 		}
-		e.Hint = hint(e.Code, e.Message)
+		e.Hint = hint(e.Code, e.Message, answer.err.GetAccessDeniedDetail())
+		failed := b.call.failure(e)
+		e.mark(b.call.unclear || failed.mayHaveWritten())
 		result.Err = e
 		return result
 	}
@@ -166,12 +189,16 @@ const statusOfRow = 200
 // after is the error of a row that failed, and whose repetition then failed with
 // why.
 func after(row, why error) error {
-	e := (*Error)(nil)
-	if !errors.As(why, &e) && !errors.As(row, &e) {
+	var before, e *Error
+	if !errors.As(row, &before) {
 		return why
 	}
-	last := *e
-	last.Err = fmt.Errorf("%w; the row's answer before: %w", why, row)
+	last := *before
+	if errors.As(why, &e) {
+		last, why = *e, reason{e}
+	}
+	last.Err = fmt.Errorf("%w; the row's answer before: %w", why, reason{before})
+	last.mark(before.MaybeExecuted)
 	return &last
 }
 

@@ -116,3 +116,27 @@ func TestATraceIDIsSentAndSigned(t *testing.T) {
 	}
 	require.Len(t, seen, 2, "what no header can have is not sent, nor tried again")
 }
+
+func TestATraceIDThatCannotBeIsNotPutToThePolicy(t *testing.T) {
+	policy := &recordingPolicy{}
+	c := stub(nil).client(t, client.Options{Retry: policy, TraceID: func(context.Context) string { return "a\nb" }})
+	_, err := c.ListTable(t.Context())
+	require.ErrorContains(t, err, "TraceID has a line end")
+	require.Empty(t, policy.seen)
+}
+
+func TestAnAnswerThatIsNotRepeatedShowsThatTheServiceWorks(t *testing.T) {
+	code, status := "OTSServerBusy", http.StatusServiceUnavailable
+	c := stub(func(string, []byte) (int, proto.Message) { return status, &otspb.Error{Code: &code} }).client(t, client.Options{Retry: client.NoDelayRetryPolicy{}})
+	for range 30 { // more than the budget has
+		_, err := c.ListTable(t.Context())
+		require.Error(t, err)
+	}
+	_, err := c.ListTable(t.Context())
+	require.ErrorContains(t, err, "it was not repeated")
+	code, status = "OTSConditionCheckFail", http.StatusForbidden
+	require.Error(t, putRow(t.Context(), c))
+	code, status = "OTSServerBusy", http.StatusServiceUnavailable
+	_, err = c.ListTable(t.Context())
+	require.ErrorContains(t, err, ", 2 attempts")
+}

@@ -44,13 +44,16 @@ type call struct {
 	renewed  bool // a rejected token was replaced since the policy was asked
 	redated  bool // the request was dated anew since the policy was asked
 
+	cumulative bool // done twice, the request does more than once
+	unclear    bool // an attempt may have written without an answer that says so
+
 	rejected otsauth.Credentials // the set that the service rejected first
 }
 
 // outcome is what one attempt came to.
 type outcome struct {
 	used    otsauth.Credentials
-	sending progress
+	sending sending
 	resp    *http.Response // nil: none arrived
 	size    int            // of the answer's body
 	took    time.Duration
@@ -58,6 +61,7 @@ type outcome struct {
 	err     *Error // nil: success
 	skewed  bool   // the answer taught the signer the service's clock
 	unsent  bool   // the service cannot have got the request
+	final   bool   // no repetition can help
 }
 
 // begin returns a call of an action.
@@ -79,17 +83,26 @@ func (k *call) do(ctx context.Context, body []byte) (*Response, error) {
 	}
 	resp, err := k.run(ctx)
 	if err != nil {
-		k.client.opts.Logger.ErrorContext(ctx, "otsauth: request failed", "action", k.action, "error", err)
-		return nil, err
+		err.mark(k.unclear)
+		return nil, k.logged(ctx, err)
 	}
 	return resp, nil
 }
 
+// logged writes the error record of a call that failed, and returns its error.
+func (k *call) logged(ctx context.Context, err *Error) *Error {
+	k.client.opts.Logger.ErrorContext(ctx, "otsauth: request failed", "action", k.action, "error", err)
+	return err
+}
+
 // run makes attempts until one succeeds or the policy, or ctx, ends them.
-func (k *call) run(ctx context.Context) (*Response, error) {
+func (k *call) run(ctx context.Context) (*Response, *Error) {
+	if err := ctx.Err(); err != nil {
+		return nil, k.failed(nil, err)
+	}
 	for {
 		if k.client.closed.Load() {
-			return nil, &Error{Action: k.action, Attempts: k.sent, Err: closedError{}}
+			return nil, k.failed(nil, closedError{})
 		}
 		o := k.attempt(ctx)
 		k.log(ctx, o)
@@ -97,6 +110,8 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 		case o.err == nil:
 			k.client.budget.put()
 			return o.answer, nil
+		case o.final:
+			return nil, o.err
 		case o.skewed && !k.redated:
 			k.redated = true
 			k.mended++
@@ -109,12 +124,17 @@ func (k *call) run(ctx context.Context) (*Response, error) {
 			k.mended++
 			k.client.signer.Invalidate(o.used)
 			continue
-		case ctx.Err() != nil:
-			return nil, k.ended(ctx, o.err)
 		}
 		failed := k.describe(o)
+		k.unclear = k.unclear || failed.mayHaveWritten()
+		if ctx.Err() != nil {
+			return nil, k.ended(ctx, o.err)
+		}
 		delay, retry := k.client.opts.Retry.Next(failed)
 		if !retry {
+			if failed.isRefusedForGood() {
+				k.client.budget.put()
+			}
 			return nil, o.err
 		}
 		if !failed.NoCredentials && !k.client.budget.take(1) {
@@ -140,16 +160,33 @@ func (o *outcome) rejected() bool {
 func (k *call) attempt(ctx context.Context) *outcome {
 	o := &outcome{}
 	if err := k.client.enter(ctx); err != nil {
-		o.err = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, err))
+		o.err, o.final = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, err)), true
 		return o
 	}
 	defer k.client.leave()
-	if timeout := k.client.opts.Timeout; timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
+	var began time.Time
+	if k.isLogged(ctx) { // a reading of the clock is a third of a percent of a request
+		began = time.Now()
 	}
-	req := k.client.newRequest(o.sending.watch(ctx), k.action, k.body)
+	if timeout := k.client.opts.Timeout; timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		k.exchange(limited, o)
+		if o.err != nil && limited.Err() != nil && ctx.Err() == nil && errors.Is(o.err.Err, context.DeadlineExceeded) {
+			o.err.Err = fmt.Errorf("the attempt took longer than Options.Timeout, which is %s: %w", timeout, o.err.Err)
+		}
+	} else {
+		k.exchange(ctx, o)
+	}
+	if !began.IsZero() {
+		o.took = time.Since(began)
+	}
+	return o
+}
+
+// exchange signs the request, sends it and reads the answer.
+func (k *call) exchange(ctx context.Context, o *outcome) {
+	req := o.sending.newRequest(ctx, k.client, k.action, k.body)
 	req.Header = make(http.Header, k.client.headers)
 	req.Header["User-Agent"] = k.client.userAgent
 	if k.fullSize > 0 {
@@ -157,30 +194,27 @@ func (k *call) attempt(ctx context.Context) *outcome {
 	}
 	err := k.name(ctx, req.Header)
 	if err != nil {
-		o.err = k.failed(nil, err)
-		return o
+		o.err, o.final = k.failed(nil, err), true
+		return
 	}
 	if o.used, err = k.client.signer.Sign(ctx, req, k.body); err != nil {
 		k.unsigned++
 		o.err = k.failed(nil, &credentialsError{err})
-		return o
+		return
 	}
 	remember(&k.client.signed)
 	k.sent++
-	began := time.Now()
 	resp, err := k.client.opts.Transport.RoundTrip(req)
 	if err != nil {
 		o.err = k.failed(nil, err)
-		o.err.Hint = networkHint(err)
+		o.err.Hint = nextStepAfter(err)
 		o.unsent = o.sending.neverSent(err, ctx.Err() != nil)
-	} else {
-		defer resp.Body.Close()
-		remember(&k.client.answered)
-		resp.Request, o.resp = req, resp
-		k.read(o)
+		return
 	}
-	o.took = time.Since(began)
-	return o
+	defer resp.Body.Close()
+	remember(&k.client.answered)
+	resp.Request, o.resp = req, resp
+	k.read(o)
 }
 
 // name sets the attempt's trace ID, if it has one.
@@ -257,7 +291,7 @@ func (k *call) refused(o *outcome, body []byte) *Error {
 		e.Code = Code(redact.Line(answer.GetCode(), 60))
 		e.Message = redact.Message(answer.GetMessage(), o.used.SecurityToken.Reveal()) //nolint:forbidigo // so that it can be masked
 	}
-	e.Hint = hint(e.Code, e.Message)
+	e.Hint = hint(e.Code, e.Message, answer.GetAccessDeniedDetail())
 	return e
 }
 
@@ -265,7 +299,7 @@ func (k *call) refused(o *outcome, body []byte) *Error {
 func (k *call) ended(ctx context.Context, last *Error) *Error {
 	e := *last
 	if e.Err == nil || !errors.Is(e.Err, ctx.Err()) {
-		e.Err = fmt.Errorf("%w; the last attempt: %w", ctx.Err(), last)
+		e.Err = fmt.Errorf("%w; the last attempt: %w", ctx.Err(), reason{last})
 	}
 	return &e
 }
@@ -299,17 +333,21 @@ func (k *call) describe(o *outcome) Attempt {
 func (k *call) failure(e *Error) Attempt {
 	return Attempt{
 		Action: k.action, Number: k.sent - k.mended, Err: e, Code: e.Code, Message: e.Message, StatusCode: e.StatusCode,
-		Elapsed: time.Since(k.began),
+		Cumulative: k.cumulative, Elapsed: time.Since(k.began),
 	}
+}
+
+func (k *call) isLogged(ctx context.Context) bool {
+	return k.client.opts.Logger.Enabled(ctx, slog.LevelDebug)
 }
 
 // log writes the record of one attempt.
 func (k *call) log(ctx context.Context, o *outcome) {
-	if !k.client.opts.Logger.Enabled(ctx, slog.LevelDebug) {
+	if !k.isLogged(ctx) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs, slog.String("action", k.action), slog.Int("attempt", k.sent),
+	attrs = append(attrs, slog.String("action", k.action), slog.Int("attempt", k.sent+k.unsigned),
 		slog.Duration("took", o.took), slog.Int("request_bytes", len(k.body)))
 	if o.resp != nil {
 		attrs = append(attrs, slog.Int("status", o.resp.StatusCode),

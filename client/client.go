@@ -105,7 +105,8 @@ type Response struct {
 // encoded protobuf message, and returns the answer. Every typed method is built on it, and it
 // serves the actions that have none. Each attempt is dated and signed anew; the
 // retry policy decides about further ones, and ctx ends the call at any time.
-// body must not change until Do returns.
+// body must not be changed, not even when Do has returned: where an answer comes
+// before the request was read, a transport may read it still.
 //
 // Three things are mended on the way. If the service rejects the temporary token
 // that a request carried, Do drops exactly that one, gets new credentials and

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -12,20 +13,28 @@ import (
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
-// do sends a message and decodes the answer into another.
-func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message) (ResponseMeta, error) {
+// do sends a message and decodes the answer into another, which use then checks.
+func (c *OTSClient) do(ctx context.Context, action string, request, answer proto.Message, use func() error) (ResponseMeta, error) {
 	k := c.begin(action)
-	return k.exchange(ctx, request, answer)
+	return k.sendMessage(ctx, request, answer, use)
 }
 
-// exchange sends a message and decodes the answer into another.
-func (k *call) exchange(ctx context.Context, request, answer proto.Message) (ResponseMeta, error) {
+// sendMessage is do for a call that has begun.
+func (k *call) sendMessage(ctx context.Context, request, answer proto.Message, use func() error) (ResponseMeta, error) {
 	body, err := proto.Marshal(request)
 	if err != nil {
 		return ResponseMeta{}, unencodable(k.action, err)
 	}
-	return k.send(ctx, body, func(body []byte) error { return proto.Unmarshal(body, answer) })
+	return k.send(ctx, body, func(body []byte) error {
+		if err := proto.Unmarshal(body, answer); err != nil {
+			return err
+		}
+		return use()
+	})
 }
+
+// asItIs is for an answer that needs no check.
+func asItIs() error { return nil }
 
 // send sends an encoded message and has the answer's body decoded.
 func (k *call) send(ctx context.Context, body []byte, decode func(body []byte) error) (ResponseMeta, error) {
@@ -35,7 +44,7 @@ func (k *call) send(ctx context.Context, body []byte, decode func(body []byte) e
 	}
 	meta := ResponseMeta{RequestID: resp.RequestID, Attempts: resp.Attempts}
 	if err := decode(resp.Body); err != nil {
-		return meta, meta.broken(k.action, err)
+		return meta, k.logged(ctx, meta.broken(k.action, err))
 	}
 	return meta, nil
 }
@@ -47,7 +56,12 @@ func unencodable(action string, err error) error {
 
 // broken is the error of an answer that was signed and cannot be decoded.
 func (m ResponseMeta) broken(action string, err error) *Error {
-	return &Error{Action: action, RequestID: m.RequestID, Attempts: m.Attempts, Err: fmt.Errorf("the answer cannot be decoded: %w", err)}
+	e := &Error{Action: action, RequestID: m.RequestID, Attempts: m.Attempts, Err: fmt.Errorf("the answer cannot be decoded: %w", err)}
+	if errors.Is(err, errInexpressible) {
+		e.Hint = "read it with a client that has another Encoding; nil is UTF-8"
+	}
+	e.mark(!isRead(action))
+	return e
 }
 
 // encodeKey checks a primary key and returns it in PlainBuffer.

@@ -40,17 +40,17 @@ func (t text) decodeRows(data string) ([]*Row, error) {
 		rows    []*Row
 		free    slabs
 	)
-	for left := len(data); d.More(); {
-		before := left
+	for d.More() {
 		if err := d.Next(scratch); err != nil {
 			return nil, err
 		}
-		left = d.Left()
-		// Most rows of a table are alike: make room for as many like this one
-		// as the rest of the data can hold.
-		row := free.take(len(scratch.PrimaryKey), len(scratch.Columns), 1+left/(before-left))
+		// Make room for as many rows as the rest of the data can hold, if they are
+		// like those so far, and for as many as those at the most: they may not be.
+		done := len(rows) + 1
+		room := min(1+d.Left()*done/(len(data)-d.Left()), max(16, done))
+		row := free.take(len(scratch.PrimaryKey), len(scratch.Columns), room)
 		if err := t.fill(row, scratch); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("row %d: %w", done, err)
 		}
 		rows = append(rows, row)
 	}
@@ -86,7 +86,7 @@ func (t text) decodeCell(c *pb.Cell) (name string, v Value, err error) {
 	case c.Op != pb.Put:
 		return "", Value{}, errStreamRecord
 	case c.Absent || c.Value.Kind() == pb.Null:
-		return "", Value{}, errors.New("it has a column without a value")
+		return "", Value{}, fmt.Errorf("it has a column without a value: %q", c.Name)
 	case t.encoding == nil:
 		return c.Name, Value{c.Value}, nil
 	}
@@ -97,7 +97,10 @@ func (t text) decodeCell(c *pb.Cell) (name string, v Value, err error) {
 		return name, Value{c.Value}, nil
 	}
 	content, err := t.in(c.Value.Text())
-	return name, String(content), err
+	if err != nil {
+		return "", Value{}, fmt.Errorf("column %q: %w", name, err)
+	}
+	return name, String(content), nil
 }
 
 var errStreamRecord = errors.New("it has a row with a mark of a stream record")

@@ -37,14 +37,16 @@ func (c *OTSClient) DescribeTable(ctx context.Context, table string) (*DescribeT
 	if err != nil {
 		return nil, err
 	}
-	var answer otspb.DescribeTableResponse
-	meta, err := c.do(ctx, "DescribeTable", &otspb.DescribeTableRequest{TableName: &name}, &answer)
+	var (
+		answer   otspb.DescribeTableResponse
+		response *DescribeTableResponse
+	)
+	meta, err := c.do(ctx, "DescribeTable", &otspb.DescribeTableRequest{TableName: &name}, &answer, func() (err error) {
+		response, err = c.text.decodeTable(&answer)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	response, err := c.text.decodeTable(&answer)
-	if err != nil {
-		return nil, meta.broken("DescribeTable", err)
 	}
 	response.ResponseMeta = meta
 	return response, nil
@@ -162,7 +164,7 @@ func (c *OTSClient) UpdateTable(ctx context.Context, req *UpdateTableRequest) (*
 		return nil, err
 	}
 	var answer otspb.UpdateTableResponse
-	meta, err := c.do(ctx, "UpdateTable", message, &answer)
+	meta, err := c.do(ctx, "UpdateTable", message, &answer, asItIs)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +240,7 @@ func (c *OTSClient) DeleteTable(ctx context.Context, table string) (*DeleteTable
 	if err != nil {
 		return nil, err
 	}
-	meta, err := c.do(ctx, "DeleteTable", &otspb.DeleteTableRequest{TableName: &name}, &otspb.DeleteTableResponse{})
+	meta, err := c.do(ctx, "DeleteTable", &otspb.DeleteTableRequest{TableName: &name}, &otspb.DeleteTableResponse{}, asItIs)
 	if err != nil {
 		return nil, err
 	}

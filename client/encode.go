@@ -42,37 +42,42 @@ func newWritten() *written {
 // encodeWrite checks a single write and returns the body of its request, which
 // PutRow, UpdateRow and DeleteRow number alike: the table is field 1, the row 2,
 // the condition 3, what is to be returned 4.
-func encodeWrite(t text, w Write) ([]byte, error) {
+func encodeWrite(t text, w Write) (body []byte, cumulative bool, err error) {
 	s := newWritten()
 	defer s.release()
 	if err := w.write(t, s); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	condition := 1 + protowire.SizeVarint(uint64(s.existence)) //nolint:gosec // 0 to 2
-	if s.filter != nil {
-		condition += 1 + protowire.SizeBytes(len(s.filter))
+	body, err = s.encode()
+	return body, s.isCumulative(), err
+}
+
+func (w *written) encode() ([]byte, error) {
+	condition := 1 + protowire.SizeVarint(uint64(w.existence)) //nolint:gosec // 0 to 2
+	if w.filter != nil {
+		condition += 1 + protowire.SizeBytes(len(w.filter))
 	}
 	more := 1 + protowire.SizeBytes(condition)
 	content := 0
-	if s.content != nil {
-		content = proto.Size(s.content)
+	if w.content != nil {
+		content = proto.Size(w.content)
 		more += 1 + protowire.SizeBytes(content)
 	}
 
-	body := s.newBody(more)
+	body := w.newBody(more)
 	body = protowire.AppendTag(body, 3, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(condition)) //nolint:gosec // a length
 	body = protowire.AppendTag(body, 1, protowire.VarintType)
-	body = protowire.AppendVarint(body, uint64(s.existence)) //nolint:gosec // 0 to 2
-	if s.filter != nil {
-		body = appendField(body, 2, s.filter)
+	body = protowire.AppendVarint(body, uint64(w.existence)) //nolint:gosec // 0 to 2
+	if w.filter != nil {
+		body = appendField(body, 2, w.filter)
 	}
-	if s.content == nil {
+	if w.content == nil {
 		return body, nil
 	}
 	body = protowire.AppendTag(body, 4, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(content))
-	body, err := proto.MarshalOptions{}.MarshalAppend(body, s.content)
+	body, err := proto.MarshalOptions{}.MarshalAppend(body, w.content)
 	if err != nil {
 		return nil, unencodable("a write", err)
 	}
@@ -145,14 +150,24 @@ func appendField[T string | []byte](body []byte, number protowire.Number, conten
 
 // A batchWrite is one row of a batch on the wire.
 type batchWrite struct {
-	table string
-	row   *otspb.RowInBatchWriteRowRequest
-	key   []byte // the beginning of the row, which names it; empty: the service does, by auto-increment
+	table      string
+	row        *otspb.RowInBatchWriteRowRequest
+	key        []byte   // the beginning of the row, which names it; empty: the service does, by auto-increment
+	changes    []Change // of an update
+	cumulative bool
 }
 
-// writesSame reports whether two writes are of the same row.
-func (b *batchWrite) writesSame(other *batchWrite) bool {
-	return len(b.key) > 0 && b.table == other.table && bytes.Equal(b.key, other.key)
+// undoes reports whether the write, done after a later one, would undo a part of it:
+// they are of the same row, and not updates of other columns or increments alone.
+func (b *batchWrite) undoes(later *batchWrite) bool {
+	if len(b.key) == 0 || b.table != later.table || !bytes.Equal(b.key, later.key) {
+		return false
+	}
+	return b.changes == nil || later.changes == nil || slices.ContainsFunc(b.changes, func(mine Change) bool {
+		return slices.ContainsFunc(later.changes, func(its Change) bool {
+			return mine.name == its.name && (mine.op != pb.Increment || its.op != pb.Increment)
+		})
+	})
 }
 
 // encodeInBatch checks a write and returns it as one of a batch.
@@ -169,11 +184,14 @@ func encodeInBatch(t text, w Write) (batchWrite, error) {
 	if err := w.write(t, s); err != nil {
 		return batchWrite{}, err
 	}
-	encoded := batchWrite{table: s.table, row: &otspb.RowInBatchWriteRowRequest{
+	encoded := batchWrite{table: s.table, cumulative: s.isCumulative(), row: &otspb.RowInBatchWriteRowRequest{
 		Type: s.kind.Enum(), RowChange: pb.Append(nil, &s.row), ReturnContent: s.content,
 		Condition: &otspb.Condition{RowExistence: s.existence.Enum(), ColumnCondition: s.filter},
 	}}
-	if !slices.ContainsFunc(s.row.PrimaryKey, func(c pb.Cell) bool { return c.Value.Kind() == pb.AutoIncrement }) {
+	if update, is := w.(*UpdateRowRequest); is {
+		encoded.changes = update.Changes
+	}
+	if !s.isNumbered() {
 		const checksum = 2 // of a row that is a key alone; this one goes on
 		encoded.key = encoded.row.GetRowChange()[:pb.Size(&pb.Row{PrimaryKey: s.row.PrimaryKey})-checksum]
 	}
@@ -192,6 +210,16 @@ func (w *written) release() {
 	clear(columns[:cap(columns)])
 	*w = written{row: pb.Row{PrimaryKey: key, Columns: columns}}
 	writtenPool.Put(w)
+}
+
+// isNumbered reports whether the service numbers the key.
+func (w *written) isNumbered() bool {
+	return slices.ContainsFunc(w.row.PrimaryKey, func(c pb.Cell) bool { return c.Value.Kind() == pb.AutoIncrement })
+}
+
+// isCumulative reports whether the write done twice does more than done once.
+func (w *written) isCumulative() bool {
+	return w.isNumbered() || slices.ContainsFunc(w.row.Columns, func(c pb.Cell) bool { return c.Op == pb.Increment })
 }
 
 // common checks what all writes have.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/otspb"
+	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // A Code is one of the service's error codes. It is an error only so that
@@ -35,6 +37,16 @@ const (
 	CodeServerUnavailable     Code = "OTSServerUnavailable"
 	CodeInternalServerError   Code = "OTSInternalServerError"
 	CodeTimeout               Code = "OTSTimeout"
+
+	CodeOutOfRowSizeLimit      Code = "OTSOutOfRowSizeLimit"
+	CodeOutOfColumnCountLimit  Code = "OTSOutOfColumnCountLimit"
+	CodeRequestBodyTooLarge    Code = "OTSRequestBodyTooLarge"
+	CodeRequestTimeout         Code = "OTSRequestTimeout"
+	CodeFlowControl            Code = "OTSFlowControl"
+	CodeCapacityUnitExhausted  Code = "OTSCapacityUnitExhausted"
+	CodeTooFrequentAdjustment  Code = "OTSTooFrequentReservedThroughputAdjustment"
+	CodeForbiddenUpdateReserve Code = "OTSForbiddenUpdateCapacityUnit"
+	CodeMethodNotAllowed       Code = "OTSMethodNotAllowed"
 )
 
 // An Error is a call that failed. If the service answered with an error, Code
@@ -45,7 +57,8 @@ type Error struct {
 	// Action is the Tablestore action, such as "GetRow".
 	Action string
 	// Code and Message are the service's; empty if it did not answer, or a
-	// proxy answered in its place.
+	// proxy answered in its place. Message is on one line of about 300 bytes at
+	// the most, without a token or a string-to-sign.
 	Code    Code
 	Message string
 	// RequestID is the service's name of the last attempt; support asks for it.
@@ -57,6 +70,10 @@ type Error struct {
 	StatusCode int
 	// Attempts is how many requests were sent, or tried to be.
 	Attempts int
+	// MaybeExecuted says that the service may have done what the request asks for,
+	// which was not only to read: an attempt of the call got no answer, or one that
+	// leaves it open.
+	MaybeExecuted bool
 	// Err is the cause of an error that the service did not answer, or nil.
 	Err error
 }
@@ -64,15 +81,7 @@ type Error struct {
 // Error returns all fields in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "client: %s: ", e.Action)
-	switch {
-	case e.Err != nil:
-		b.WriteString(e.Err.Error())
-	case e.Code == "":
-		fmt.Fprintf(&b, "HTTP %d without an error of Tablestore's", e.StatusCode)
-	default:
-		fmt.Fprintf(&b, "%s: %s (HTTP %d)", e.Code, e.Message, e.StatusCode)
-	}
+	fmt.Fprintf(&b, "client: %s: %s", e.Action, e.reason())
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, ", request %s", e.RequestID)
 	}
@@ -85,6 +94,26 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// reason is what went wrong, without the call that it went wrong in.
+func (e *Error) reason() string {
+	switch {
+	case e.Err != nil:
+		return e.Err.Error()
+	case e.Code == "":
+		return fmt.Sprintf("HTTP %d without an error of Tablestore's", e.StatusCode)
+	}
+	return fmt.Sprintf("%s: %s (HTTP %d)", e.Code, e.Message, e.StatusCode)
+}
+
+// A reason is an error as the cause of another of the same call.
+type reason struct{ of *Error }
+
+// Error returns what the other error does not say itself.
+func (r reason) Error() string { return r.of.reason() }
+
+// Unwrap returns the error.
+func (r reason) Unwrap() error { return r.of }
+
 // Is reports whether target is the error's code.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
@@ -94,15 +123,42 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// hint is the next step for an answer that is an error, or "".
-func hint(code Code, message string) string {
+// The next steps after a write whose outcome is open.
+const (
+	hintUnclear   = "it may have been done; read what is there before you send it again"
+	hintCondition = "an attempt before may have written the row itself, so that the condition holds no more; read the row"
+)
+
+// mark says that the call may have been done, if it may.
+func (e *Error) mark(unclear bool) {
+	switch {
+	case !unclear || e.MaybeExecuted:
+		return
+	case e.Code == CodeConditionCheckFail:
+		e.Hint = hintCondition
+	case e.Hint == "":
+		e.Hint = hintUnclear
+	default:
+		e.Hint = hintUnclear + "; " + e.Hint
+	}
+	e.MaybeExecuted = true
+}
+
+// hint is the next step for an answer that is an error, or "". The detail says which
+// permission is missing, if the service does.
+func hint(code Code, message string, detail *otspb.AccessDeniedDetail) string {
 	if code == "" {
 		return "the answer is not Tablestore's; check the endpoint and the proxy"
 	}
 	for _, h := range hints() {
-		if h.code == code && strings.Contains(message, h.contains) {
+		if h.code != code || !strings.Contains(message, h.contains) {
+			continue
+		}
+		if detail == nil {
 			return h.hint
 		}
+		return fmt.Sprintf("%s: %s is denied to %s (%s)", h.hint, redact.Line(detail.GetAuthAction(), 60),
+			redact.Line(detail.GetAuthPrincipalDisplayName(), 100), redact.Line(detail.GetNoPermissionType(), 60))
 	}
 	return ""
 }
@@ -139,6 +195,23 @@ func hints() []nextStep {
 		{CodeQuotaExhausted, "Number of tables", "delete a table, or ask for a higher quota"},
 		{CodeServerBusy, "", "send less at once; a table spreads its load by its first primary key column"},
 		{CodeParameterInvalid, "Missing header", "a proxy between this machine and Tablestore removes headers"},
+		{CodeAuthFailed, "", "check the key, the instance and the endpoint; the service's message says which"},
+		{CodeRowOperationConflict, "", "write the row from fewer places at once"},
+		{CodeNotEnoughCapacityUnit, "", "reserve more throughput for the table, or send less"},
+		{CodeCapacityUnitExhausted, "", "reserve more throughput for the table, or send less"},
+		{CodeOperationThrottled, "", "send less at once; a table spreads its load by its first primary key column"},
+		{CodeFlowControl, "", "send less at once, or ask for a higher quota"},
+		{CodePartitionUnavailable, "", "the partition is being moved or split; try again in a few seconds"},
+		{CodeServerUnavailable, "", "try again; if it lasts, give support the request ID"},
+		{CodeInternalServerError, "", "try again; if it lasts, give support the request ID"},
+		{CodeTimeout, "", "ask for less at once, or try again"},
+		{CodeRequestTimeout, "", "the request arrived too slowly; send less at once, or look at the network"},
+		{CodeOutOfRowSizeLimit, "", "split the row, or keep large values elsewhere"},
+		{CodeOutOfColumnCountLimit, "", "write fewer columns at once"},
+		{CodeRequestBodyTooLarge, "", "send fewer or smaller rows at once"},
+		{CodeTooFrequentAdjustment, "", "change a table's throughput less often"},
+		{CodeForbiddenUpdateReserve, "", "the instance's throughput is fixed; use another kind of instance, or leave Reserved out"},
+		{CodeMethodNotAllowed, "", "a proxy between this machine and Tablestore changes the request's method"},
 	}
 }
 

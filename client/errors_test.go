@@ -4,17 +4,25 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
+	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 	"github.com/otsauth/otsauth/otstest"
 	"github.com/otsauth/otsauth/signer"
 )
@@ -216,4 +224,104 @@ func TestWhatTheServiceSaysIsShownOnOneLineWithoutSecrets(t *testing.T) {
 			require.Less(t, len(err.Error()), 600)
 		})
 	}
+}
+
+func TestAnErrorSaysWhoseTimeRanOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := otstest.NewServer(t, nil)
+		c := inProcess(t, server, server.Provider(), client.Options{Timeout: 20 * time.Second, Retry: client.NoRetryPolicy{}})
+		server.Fail(-1, otstest.Fault{Delay: time.Minute})
+		_, err := c.ListTable(t.Context())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "the attempt took longer than Options.Timeout, which is 20s")
+
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err = c.ListTable(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotContains(t, err.Error(), "Options.Timeout")
+
+		_, err = c.ListTable(ctx) // which has ended
+		require.EqualError(t, err, "client: ListTable: context deadline exceeded, 0 attempts")
+	})
+}
+
+func TestACauseIsPrintedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := stub(func(string, []byte) (int, proto.Message) {
+			return http.StatusServiceUnavailable, &otspb.Error{Code: proto.String("OTSServerBusy"), Message: proto.String("Server is busy.")}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := busy.client(t, client.Options{}).ListTable(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, client.CodeServerBusy)
+		require.EqualError(t, err, "client: ListTable: context deadline exceeded; the last attempt: OTSServerBusy: Server is busy. (HTTP 503), request id; "+
+			"send less at once; a table spreads its load by its first primary key column")
+	})
+}
+
+func TestTheServiceSaysWhichPermissionIsMissing(t *testing.T) {
+	c := stub(func(string, []byte) (int, proto.Message) {
+		return http.StatusForbidden, &otspb.Error{Code: proto.String("OTSNoPermissionAccess"), AccessDeniedDetail: &otspb.AccessDeniedDetail{
+			AuthAction: proto.String("ots:ListTable"), AuthPrincipalDisplayName: proto.String("app"), NoPermissionType: proto.String("ImplicitDeny"),
+		}}
+	}).client(t, client.Options{})
+	_, err := c.ListTable(t.Context())
+	require.ErrorContains(t, err, "; grant the RAM user or role the action and table in a policy: ots:ListTable is denied to app (ImplicitDeny)")
+}
+
+func TestAStringThatCannotBeExpressedIsNamed(t *testing.T) {
+	rows := pb.Append(nil, numbered(1), &pb.Row{
+		PrimaryKey: []pb.Cell{{Name: "n", Value: pb.IntValue(2)}}, Columns: []pb.Cell{{Name: "greeting", Value: pb.StringValue("สวัสดี")}},
+	})
+	c := stub(func(string, []byte) (int, proto.Message) {
+		return http.StatusOK, &otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(rows)}
+	}).client(t, client.Options{Encoding: simplifiedchinese.GBK})
+	_, err := c.GetRange(t.Context(), allRows())
+	require.ErrorContains(t, err, `row 2: column "greeting": the answer has a string that the client's encoding cannot express`)
+	require.ErrorContains(t, err, "; read it with a client that has another Encoding")
+}
+
+func TestWhatFailsIsLoggedAsAnError(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		answer proto.Message
+		call   func(context.Context, *client.OTSClient) error
+		want   string
+	}{
+		"an answer that cannot be decoded": {http.StatusOK, &otspb.ListTableResponse{}, getRow, "the answer cannot be decoded"},
+		"a row of a batch": {http.StatusOK, &otspb.BatchGetRowResponse{Tables: []*otspb.TableInBatchGetRowResponse{{
+			TableName: proto.String("t"), Rows: []*otspb.RowInBatchGetRowResponse{{IsOk: proto.Bool(false), Error: &otspb.Error{Code: proto.String("OTSInvalidPK")}}},
+		}}}, func(ctx context.Context, c *client.OTSClient) error {
+			answer, err := c.BatchGetRow(ctx, &client.BatchGetRowRequest{Tables: []client.BatchGetTable{{Table: "t", PrimaryKeys: []client.PrimaryKey{idKey("a")}}}})
+			return errors.Join(err, answer.Results[0][0].Err)
+		}, "action=BatchGetRow failed=1 rows=1 request_id=id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			cl := stub(func(string, []byte) (int, proto.Message) { return c.status, c.answer }).client(t, client.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			require.Error(t, c.call(t.Context(), cl))
+			require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
+			require.Contains(t, log.String(), c.want)
+		})
+	}
+}
+
+func TestAnAttemptWithoutCredentialsIsLoggedWithItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		slow := otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) {
+			time.Sleep(3 * time.Second)
+			return otsauth.Credentials{}, io.ErrUnexpectedEOF
+		})
+		c, err := client.New("https://stub.invalid", "stub", slow, &client.Options{
+			Transport: stub(nil), Retry: client.NoRetryPolicy{}, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = c.ListTable(t.Context())
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.Contains(t, log.String(), "action=ListTable attempt=1 took=3s")
+	})
 }

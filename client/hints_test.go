@@ -108,6 +108,23 @@ func TestEachHintSaysTheNextStep(t *testing.T) {
 		{403, "OTSQuotaExhausted", "Number of tables exceeded the quota.", "delete a table"},
 		{503, "OTSServerBusy", "Server is busy.", "send less"},
 		{400, "OTSParameterInvalid", "Missing header: x-ots-date.", "removes headers"},
+		{403, "OTSAuthFailed", "Something new.", "the service's message says which"},
+		{409, "OTSRowOperationConflict", "Data is being modified by the other request.", "fewer places at once"},
+		{403, "OTSNotEnoughCapacityUnit", "Remaining capacity unit is not enough.", "reserve more"},
+		{403, "OTSCapacityUnitExhausted", "Capacity unit is not enough.", "reserve more"},
+		{503, "OTSOperationThrottled", "Operation throttled.", "spreads its load"},
+		{429, "OTSFlowControl", "The requests have been throttled.", "higher quota"},
+		{503, "OTSPartitionUnavailable", "The partition is not available.", "moved or split"},
+		{503, "OTSServerUnavailable", "Server is not available.", "give support the request ID"},
+		{500, "OTSInternalServerError", "Internal server error.", "give support the request ID"},
+		{503, "OTSTimeout", "Operation timeout.", "ask for less"},
+		{408, "OTSRequestTimeout", "Request timeout.", "too slowly"},
+		{400, "OTSOutOfRowSizeLimit", "The total data size of columns in one row exceeded the limit.", "split the row"},
+		{400, "OTSOutOfColumnCountLimit", "The number of columns in one row exceeded the limit.", "fewer columns"},
+		{413, "OTSRequestBodyTooLarge", "The size of POST data is too large.", "smaller rows"},
+		{403, "OTSTooFrequentReservedThroughputAdjustment", "Capacity unit adjustment is too frequent.", "less often"},
+		{400, "OTSForbiddenUpdateCapacityUnit", "Your instance is forbidden to update capacity unit.", "throughput is fixed"},
+		{405, "OTSMethodNotAllowed", "Only POST method for requests is supported.", "the request's method"},
 	} {
 		t.Run(answered.message, func(t *testing.T) {
 			server.Fail(1, otstest.Fault{StatusCode: answered.status, Code: answered.code, Message: answered.message})

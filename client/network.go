@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/url"
+	"syscall"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/signer"
@@ -28,11 +32,22 @@ func canPass(err error, answeredBefore bool) bool {
 	return answeredBefore || networkHint(err) == ""
 }
 
+// nextStepAfter is the next step after an attempt that got no answer, or "".
+func nextStepAfter(err error) string {
+	if errors.Is(err, syscall.ECONNREFUSED) { // no mistake if the service is just started
+		return "check the endpoint's host and port, and that they can be reached from here"
+	}
+	return networkHint(err)
+}
+
 // networkHint is the next step after a network error that looks like a mistake,
 // or "".
 func networkHint(err error) string {
 	if de := (*net.DNSError)(nil); errors.As(err, &de) && de.IsNotFound {
 		return "check the endpoint: the instance's name and region are in it"
+	}
+	if pe := (*proxyError)(nil); errors.As(err, &pe) && pe.status < http.StatusInternalServerError {
+		return "check HTTPS_PROXY, with the user name and password in it, and what the proxy allows"
 	}
 	if ce := (*tls.CertificateVerificationError)(nil); errors.As(err, &ce) {
 		return "check the endpoint, and for a proxy that opens TLS connections"
@@ -44,6 +59,23 @@ func networkHint(err error) string {
 		return "check that the endpoint's port speaks TLS, of a version that TLSMinVersion and TLSMaxVersion allow"
 	}
 	return ""
+}
+
+// proxyError says that a proxy did not connect.
+type proxyError struct{ status int }
+
+// Error says what it answered instead.
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy did not connect and answered HTTP %d %s", e.status, http.StatusText(e.status))
+}
+
+// checkProxy is a transport's OnProxyConnectResponse: the transport's own error is the
+// status' text alone.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return &proxyError{answer.StatusCode}
+	}
+	return nil
 }
 
 // isTemporary reports whether credentials may be had later, though retrieving

@@ -25,13 +25,15 @@ const (
 	idleConnTimeout = 60 * time.Second
 )
 
-// Options are the options of [New]. Nil means all defaults, which are those of
-// the reference client, the official Python SDK.
+// Options are the options of [New]. Nil means all defaults. Those of Timeout,
+// MaxConnections, Retry and Encoding are the reference client's, the official Python
+// SDK's.
 type Options struct {
 	// Timeout bounds one attempt, from getting credentials and connecting to the
 	// last byte of the answer; waiting for one of MaxConnections does not count.
-	// The context of a call bounds the call, with all its attempts. Zero: 50
-	// seconds. Negative: only the context bounds an attempt.
+	// Connecting takes 15 seconds of it at the most, and so does TLS. The context
+	// of a call bounds the call, with all its attempts. Zero: 50 seconds. Negative:
+	// only the context bounds an attempt.
 	Timeout time.Duration
 	// MaxConnections bounds the connections, in use or idle; a request that
 	// finds none free waits, and is signed when it is its turn. All are kept
@@ -39,7 +41,8 @@ type Options struct {
 	// Negative: as many as there are requests at once.
 	MaxConnections int
 	// Logger gets a debug record for each attempt and an error record for each
-	// call that fails; never a key, a token or a body. Nil: nothing is logged.
+	// call that fails after it was checked, or each batch with rows that do; never a
+	// key, a token or a body. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Retry decides which failed attempts are repeated. Nil: [DefaultRetryPolicy].
 	Retry RetryPolicy
@@ -129,18 +132,22 @@ func checkHeader(field, value string) error {
 // newTransport returns the client's own transport: HTTP/1.1, as all official
 // SDKs speak, with as many idle connections as there may be at all.
 func (o *Options) newTransport() *http.Transport {
-	idle := o.MaxConnections
+	idle, connect := o.MaxConnections, connectTimeout
 	if idle < 0 {
 		idle = math.MaxInt
 	}
+	if o.Timeout < 0 {
+		connect = 0 // no bound
+	}
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion},
-		TLSHandshakeTimeout: connectTimeout,
-		MaxConnsPerHost:     max(o.MaxConnections, 0), // 0: no bound
-		MaxIdleConnsPerHost: idle,
-		IdleConnTimeout:     idleConnTimeout,
-		DisableCompression:  true, // bodies are checked byte for byte
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: checkProxy,
+		DialContext:            (&net.Dialer{Timeout: connect}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion},
+		TLSHandshakeTimeout:    connect,
+		MaxConnsPerHost:        max(o.MaxConnections, 0), // 0: no bound
+		MaxIdleConnsPerHost:    idle,
+		IdleConnTimeout:        idleConnTimeout,
+		DisableCompression:     true, // bodies are checked byte for byte
 	}
 }

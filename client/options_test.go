@@ -175,3 +175,26 @@ func TestTheUserAgentIsSent(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 }
+
+func TestAProxyThatRefusesIsAMistakeAtFirst(t *testing.T) {
+	if proxy := os.Getenv("OTSAUTH_TEST_PROXY"); proxy != "" { // the environment is read once a process
+		c, err := client.New("https://i.cn-hangzhou.ots.aliyuncs.com", "", otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")}), nil)
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = c.ListTable(t.Context())
+		require.EqualError(t, err, "client: ListTable: the proxy did not connect and answered HTTP 407 Proxy Authentication Required; "+
+			"check HTTPS_PROXY, with the user name and password in it, and what the proxy allows")
+		return
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	proxy := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	})}
+	go func() { _ = proxy.Serve(listener) }()
+	defer proxy.Close()
+	self := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")
+	self.Env = append(os.Environ(), "OTSAUTH_TEST_PROXY=1", "HTTPS_PROXY=http://"+listener.Addr().String(), "NO_PROXY=")
+	output, err := self.CombinedOutput()
+	require.NoError(t, err, string(output))
+}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -61,14 +62,16 @@ func (c *OTSClient) GetRange(ctx context.Context, req *GetRangeRequest) (*GetRan
 	if err != nil {
 		return nil, err
 	}
-	var answer otspb.GetRangeResponse
-	meta, err := c.do(ctx, "GetRange", message, &answer)
+	var (
+		answer   otspb.GetRangeResponse
+		response *GetRangeResponse
+	)
+	meta, err := c.do(ctx, "GetRange", message, &answer, func() (err error) {
+		response, err = c.text.decodeRange(&answer)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	response, err := c.text.decodeRange(&answer)
-	if err != nil {
-		return nil, meta.broken("GetRange", err)
 	}
 	response.ResponseMeta = meta
 	return response, nil
@@ -146,7 +149,7 @@ func (c *OTSClient) Rows(ctx context.Context, req *GetRangeRequest) iter.Seq2[*R
 			if answer.Next == nil {
 				return
 			}
-			if len(answer.NextToken) == 0 && slices.Equal(answer.Next, page.Start) {
+			if slices.Equal(answer.Next, page.Start) && bytes.Equal(answer.NextToken, page.Token) {
 				yield(nil, answer.broken("GetRange", errors.New("the next page begins where this one did")))
 				return
 			}

@@ -149,6 +149,16 @@ func TestRowsEndsWithAnError(t *testing.T) {
 		require.Zero(t, rows)
 		require.ErrorContains(t, err, "begins where this one did")
 	})
+	t.Run("that of a service that goes on with the same part of a row", func(t *testing.T) {
+		c := stub(func(string, []byte) (int, proto.Message) {
+			return http.StatusOK, &otspb.GetRangeResponse{
+				Consumed: consumed(), Rows: answered(pb.Append(nil, numbered(1))), NextStartPrimaryKey: answered(pb.Append(nil, numbered(0))), NextToken: []byte("more"),
+			}
+		}).client(t, client.Options{})
+		rows, err := collect(c, t.Context(), allRows())
+		require.Zero(t, rows)
+		require.ErrorContains(t, err, "begins where this one did")
+	})
 	t.Run("that of a request that is nil", func(t *testing.T) {
 		served := 0
 		_, err := collect(pages(t, 1, 1, &served).client(t, client.Options{}), t.Context(), nil)

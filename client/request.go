@@ -8,23 +8,35 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 )
 
+// sending is one request on its way, in one piece of memory: its parts live and end
+// together.
+type sending struct {
+	request http.Request
+	url     url.URL
+	reader  bytes.Reader
+	progress
+}
+
 // newRequest returns the request of an attempt, without its headers. It does what
 // http.NewRequestWithContext does, but for parsing the endpoint again.
-func (c *OTSClient) newRequest(ctx context.Context, action string, body []byte) *http.Request {
-	req := c.request.WithContext(ctx)
-	u := *c.request.URL
-	u.Path = "/" + action
-	req.URL = &u
+func (s *sending) newRequest(ctx context.Context, c *OTSClient, action string, body []byte) *http.Request {
+	req := &s.request
+	*req = *c.request.WithContext(s.watch(ctx))
+	s.url = *c.request.URL
+	s.url.Path = "/" + action
+	req.URL = &s.url
 	if len(body) == 0 {
 		req.Body, req.GetBody = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
 		return req
 	}
 	req.ContentLength = int64(len(body))
+	s.reader.Reset(body)
+	req.Body = io.NopCloser(&s.reader)
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	req.Body, _ = req.GetBody()
 	return req
 }
 

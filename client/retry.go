@@ -44,6 +44,10 @@ type Attempt struct {
 	// other yet. The client then waits at least until the cache will ask for one,
 	// about a second.
 	NoCredentials bool
+	// Cumulative says that the request done twice does more than done once: it
+	// increments a column, or puts a row whose key the service numbers. [OTSClient.Do]
+	// does not look into a body, and leaves it false.
+	Cumulative bool
 	// Temporary says of an attempt without an answer whether it can succeed
 	// later: credentials were not to be had just now, or the network failed.
 	Temporary bool
@@ -70,6 +74,13 @@ type RetryPolicy interface {
 // not be made, or that was found closed before anything was written, is no
 // reason to spare a write: the service cannot have executed it.
 //
+// The actions that only read are ListTable, DescribeTable, GetRow, BatchGetRow,
+// GetRange, GetTimeseriesData, ListTimeseriesTable, DescribeTimeseriesTable and
+// QueryTimeseriesMeta, as for the reference client, and Search, ParallelScan,
+// ComputeSplits, ListSearchIndex, DescribeSearchIndex, ListStream, DescribeStream and
+// GetStreamRecord, as for the official Go SDK, with ComputeSplitPointsBySize and
+// GetShardIterator. SQLQuery is not one: it may write.
+//
 // While credentials cannot be had for a temporary reason, a call waits for up to
 // 5 minutes since it began, however many attempts that takes.
 //
@@ -83,14 +94,17 @@ func (DefaultRetryPolicy) Next(a Attempt) (time.Duration, bool) {
 }
 
 // WriteRetryPolicy is DefaultRetryPolicy that takes PutRow, UpdateRow,
-// DeleteRow and BatchWriteRow for repeatable as well. Use it if it does no harm
-// to do each write twice: a put is then the same put, but an increment counts
-// twice. (The reference client misspells UpdateRow and so never repeats it.)
+// DeleteRow and BatchWriteRow for repeatable as well, unless they are cumulative: an
+// increment is not counted twice, nor a row put twice under two numbers. Use it if
+// it does no harm to do each write twice, perhaps after another writer's. A write
+// with a condition that was done by an attempt without an answer may then fail with
+// CodeConditionCheckFail; the error's MaybeExecuted says so. (The reference client
+// misspells UpdateRow and so never repeats it.)
 type WriteRetryPolicy struct{}
 
 // Next implements [RetryPolicy].
 func (WriteRetryPolicy) Next(a Attempt) (time.Duration, bool) {
-	return retryDelay(a), shouldRetry(a, isRead(a.Action) || isRowWrite(a.Action))
+	return retryDelay(a), shouldRetry(a, isRead(a.Action) || isRowWrite(a.Action) && !a.Cumulative)
 }
 
 // NoRetryPolicy never repeats a request, nor waits for credentials longer than
@@ -113,6 +127,8 @@ func isRead(action string) bool {
 	return slices.Contains([]string{
 		"ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange",
 		"GetTimeseriesData", "ListTimeseriesTable", "DescribeTimeseriesTable", "QueryTimeseriesMeta",
+		"Search", "ParallelScan", "ComputeSplits", "ListSearchIndex", "DescribeSearchIndex",
+		"ListStream", "DescribeStream", "GetStreamRecord", "ComputeSplitPointsBySize", "GetShardIterator",
 	}, action)
 }
 
@@ -131,12 +147,10 @@ func shouldRetry(a Attempt, repeatable bool) bool {
 	if a.StatusCode == 0 {
 		return a.Temporary && (repeatable || !a.Executed)
 	}
-	switch a.Code {
-	case CodeRowOperationConflict, CodeNotEnoughCapacityUnit, CodeTableNotReady, CodePartitionUnavailable,
-		CodeServerBusy, CodeOperationThrottled:
+	if a.isRefusedForNow() {
 		return true
-	case CodeQuotaExhausted:
-		return tooFrequent(a)
+	}
+	switch a.Code {
 	case CodeTimeout, CodeInternalServerError, CodeServerUnavailable:
 		return repeatable
 	}
@@ -147,6 +161,36 @@ func shouldRetry(a Attempt, repeatable bool) bool {
 	return false
 }
 
+// isRefusedForNow reports whether the service did nothing, and may later.
+func (a *Attempt) isRefusedForNow() bool {
+	switch a.Code {
+	case CodeRowOperationConflict, CodeNotEnoughCapacityUnit, CodeTableNotReady, CodePartitionUnavailable,
+		CodeServerBusy, CodeOperationThrottled:
+		return true
+	case CodeQuotaExhausted:
+		return tooFrequent(a)
+	}
+	return false
+}
+
+// isRefusedForGood reports whether the service did nothing, though it is well.
+func (a *Attempt) isRefusedForGood() bool {
+	switch a.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return a.StatusCode >= 400 && a.StatusCode < 500 && !a.isRefusedForNow()
+}
+
+// mayHaveWritten reports whether the service may have done what a request that does
+// not only read asks for.
+func (a *Attempt) mayHaveWritten() bool {
+	if isRead(a.Action) {
+		return false
+	}
+	return a.Executed || a.Code == CodeTimeout || a.StatusCode >= 500 && !a.isRefusedForNow()
+}
+
 // retryDelay is the reference client's: exponential, the second half random.
 func retryDelay(a Attempt) time.Duration {
 	base := baseDelay
@@ -154,7 +198,7 @@ func retryDelay(a Attempt) time.Duration {
 	case CodeServerBusy, CodeNotEnoughCapacityUnit, CodeOperationThrottled:
 		base = baseDelayBusy
 	case CodeQuotaExhausted:
-		if tooFrequent(a) {
+		if tooFrequent(&a) {
 			base = baseDelayBusy
 		}
 	}
@@ -167,4 +211,4 @@ func retryDelay(a Attempt) time.Duration {
 }
 
 // tooFrequent tells the quota that passes from those that do not.
-func tooFrequent(a Attempt) bool { return a.Message == "Too frequent table operations." }
+func tooFrequent(a *Attempt) bool { return a.Message == "Too frequent table operations." }

@@ -19,9 +19,11 @@ var (
 	reads = []string{
 		"ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange",
 		"GetTimeseriesData", "ListTimeseriesTable", "DescribeTimeseriesTable", "QueryTimeseriesMeta",
+		"Search", "ParallelScan", "ComputeSplits", "ComputeSplitPointsBySize", "ListSearchIndex", "DescribeSearchIndex",
+		"ListStream", "DescribeStream", "GetShardIterator", "GetStreamRecord",
 	}
 	rowWrites = []string{"PutRow", "UpdateRow", "DeleteRow", "BatchWriteRow"}
-	others    = []string{"CreateTable", "UpdateTable", "DeleteTable", "Search", "PutTimeseriesData", "SomethingNew"}
+	others    = []string{"CreateTable", "UpdateTable", "DeleteTable", "CreateSearchIndex", "SQLQuery", "PutTimeseriesData", "SomethingNew"}
 )
 
 // policies are all four, with the actions that each takes for repeatable.
@@ -105,6 +107,25 @@ func TestAttemptsWithoutAnAnswerAreRepeatedIfNothingCanHappenTwice(t *testing.T)
 				}
 			}
 		}
+	}
+}
+
+func TestAWriteThatAddsUpIsNotRepeatedWhereItMayHaveBeenDone(t *testing.T) {
+	for name, c := range map[string]struct {
+		attempt client.Attempt
+		want    bool
+	}{
+		"the connection broke":      {client.Attempt{Temporary: true, Executed: true}, false},
+		"the service took too long": {client.Attempt{StatusCode: 503, Code: client.CodeTimeout}, false},
+		"no connection was made":    {client.Attempt{Temporary: true}, true},
+		"the service is busy":       {client.Attempt{StatusCode: 503, Code: client.CodeServerBusy}, true},
+	} {
+		c.attempt.Action, c.attempt.Number, c.attempt.Cumulative = "UpdateRow", 1, true
+		_, got := client.WriteRetryPolicy{}.Next(c.attempt)
+		require.Equal(t, c.want, got, name)
+		c.attempt.Cumulative = false
+		_, got = client.WriteRetryPolicy{}.Next(c.attempt)
+		require.True(t, got, name)
 	}
 }
 

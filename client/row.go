@@ -179,11 +179,12 @@ func (c *OTSClient) GetRow(ctx context.Context, req *GetRowRequest) (*GetRowResp
 	if req == nil {
 		return nil, errNilRequest()
 	}
+	k := c.begin("GetRow")
 	body, err := encodeGetRow(c.text, req)
 	if err != nil {
 		return nil, err
 	}
-	meta, got, err := c.doRow(ctx, "GetRow", body)
+	meta, got, err := k.sendRow(ctx, body)
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (s *Stream) message() (*otspb.StreamSpecification, error) {
 // streamOf returns a stream in its public form.
 func streamOf(details *otspb.StreamDetails) Stream {
 	return Stream{
-		Enabled: details.GetEnableStream(), Expires: time.Duration(details.GetExpirationTime()) * time.Hour, ID: details.GetStreamId(),
+		Enabled: details.GetEnableStream(), Expires: times(int64(details.GetExpirationTime()), time.Hour), ID: details.GetStreamId(),
 	}
 }
 
@@ -88,9 +88,14 @@ func optionsOf(options *otspb.TableOptions) TableOptions {
 	return TableOptions{
 		TimeToLive:       time.Duration(options.GetTimeToLive()) * time.Second,
 		MaxVersions:      int(options.GetMaxVersions()),
-		MaxTimeDeviation: time.Duration(options.GetDeviationCellVersionInSec()) * time.Second,
+		MaxTimeDeviation: times(options.GetDeviationCellVersionInSec(), time.Second),
 		UpdateForbidden:  options.AllowUpdate != nil && !options.GetAllowUpdate(),
 	}
+}
+
+// times returns n units, or as many as a Duration holds.
+func times(n int64, unit time.Duration) time.Duration {
+	return time.Duration(min(n, int64(math.MaxInt64/unit))) * unit
 }
 
 // columnTypes pairs the kinds of defined columns with the wire's.

@@ -19,15 +19,13 @@ type ListTableResponse struct {
 // ListTable returns the names of the instance's tables. The error is an [*Error].
 func (c *OTSClient) ListTable(ctx context.Context) (*ListTableResponse, error) {
 	var answer otspb.ListTableResponse
-	meta, err := c.do(ctx, "ListTable", &otspb.ListTableRequest{}, &answer)
+	var tables []string
+	meta, err := c.do(ctx, "ListTable", &otspb.ListTableRequest{}, &answer, func() (err error) {
+		tables, err = c.text.namesIn(answer.GetTableNames())
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	tables := answer.GetTableNames()
-	for i := range tables {
-		if tables[i], err = c.text.in(tables[i]); err != nil {
-			return nil, meta.broken("ListTable", err)
-		}
 	}
 	return &ListTableResponse{ResponseMeta: meta, Tables: tables}, nil
 }
@@ -91,7 +89,7 @@ func (c *OTSClient) CreateTable(ctx context.Context, req *CreateTableRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	meta, err := c.do(ctx, "CreateTable", message, &otspb.CreateTableResponse{})
+	meta, err := c.do(ctx, "CreateTable", message, &otspb.CreateTableResponse{}, asItIs)
 	if err != nil {
 		return nil, err
 	}

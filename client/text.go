@@ -43,7 +43,9 @@ func (t text) in(s string) (string, error) {
 	}
 	got, err := t.encoding.NewEncoder().String(s)
 	if err != nil {
-		return "", errors.New("the answer has a string that the client's encoding cannot express")
+		return "", errInexpressible
 	}
 	return got, nil
 }
+
+var errInexpressible = errors.New("the answer has a string that the client's encoding cannot express")

@@ -124,3 +124,22 @@ func TestTheServiceNumbersAnAutoIncrementColumn(t *testing.T) {
 		last = seq
 	}
 }
+
+// Sparse tables have rows of very different sizes.
+func TestASmallRowBeforeLargeOnesTakesNoMemoryForManyLikeIt(t *testing.T) {
+	rows := []*pb.Row{{PrimaryKey: []pb.Cell{{Name: "n", Value: pb.IntValue(0)}}, Columns: []pb.Cell{{Name: "i", Value: pb.IntValue(1)}}}}
+	for i := range 400 {
+		rows = append(rows, &pb.Row{
+			PrimaryKey: []pb.Cell{{Name: "n", Value: pb.IntValue(int64(i + 1))}}, Columns: []pb.Cell{{Name: "s", Value: pb.StringValue(strings.Repeat("x", 10<<10))}},
+		})
+	}
+	body, err := proto.Marshal(&otspb.GetRangeResponse{Consumed: consumed(), Rows: answered(pb.Append(nil, rows...))})
+	require.NoError(t, err)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	answer, err := client.DecodeGetRange(body)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Len(t, answer.Rows, 401)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(len(body)*3/2))
+}

@@ -14,7 +14,9 @@ const (
 	maxWriteBytes  = 4 << 20
 )
 
-// batchGetRow reads rows. What is wrong with the request fails all of it.
+// batchGetRow reads rows. What is wrong with the request fails all of it; a key
+// that the table's schema does not have, fails alone. (Source: the official Java
+// SDK's tests, DataOperationTest, testCase1 to testCase3.)
 func (s *Server) batchGetRow(req *otspb.BatchGetRowRequest) (proto.Message, *refusal) {
 	var names []string
 	total := 0
@@ -31,9 +33,16 @@ func (s *Server) batchGetRow(req *otspb.BatchGetRowRequest) (proto.Message, *ref
 	if refused := checkNames(names); refused != nil {
 		return nil, refused
 	}
+	reads := make([]*tableRead, len(names))
+	for i, m := range req.GetTables() {
+		var refused *refusal
+		if reads[i], refused = decodeReads(m); refused != nil {
+			return nil, refused
+		}
+	}
 	answer := &otspb.BatchGetRowResponse{}
-	for _, m := range req.GetTables() {
-		one, refused := s.getRows(m)
+	for _, r := range reads {
+		one, refused := s.getRows(r)
 		if refused != nil {
 			return nil, refused
 		}
@@ -42,40 +51,52 @@ func (s *Server) batchGetRow(req *otspb.BatchGetRowRequest) (proto.Message, *ref
 	return answer, nil
 }
 
-// getRows reads a batch's rows of one table.
-func (s *Server) getRows(req *otspb.TableInBatchGetRowRequest) (*otspb.TableInBatchGetRowResponse, *refusal) {
-	answer := &otspb.TableInBatchGetRowResponse{TableName: proto.String(req.GetTableName())}
-	if len(req.GetPrimaryKey()) == 0 {
-		return nil, invalid("No operation is specified for table: '%s'.", req.GetTableName())
+// tableRead is what a batch reads of one table.
+type tableRead struct {
+	name     string
+	keys     []*pb.Row
+	selected selection
+}
+
+func decodeReads(m *otspb.TableInBatchGetRowRequest) (*tableRead, *refusal) {
+	r := &tableRead{name: m.GetTableName()}
+	if len(m.GetPrimaryKey()) == 0 {
+		return nil, invalid("No operation is specified for table: '%s'.", r.name)
 	}
-	selected, refused := newSelection(req, req.MaxVersions)
-	if refused != nil {
+	var refused *refusal
+	if r.selected, refused = newSelection(m, m.MaxVersions, noVersionInBatch); refused != nil {
 		return nil, refused
 	}
-	var keys []*pb.Row
-	for _, data := range req.GetPrimaryKey() {
-		key, refused := decodeKey(data)
-		if refused != nil {
+	seen := map[string]bool{}
+	for _, data := range m.GetPrimaryKey() {
+		key, refused := decodeKey(data, noMarks)
+		switch {
+		case refused != nil:
 			return nil, refused
+		case seen[identity(key)]:
+			return nil, invalid("Duplicate rows detected in MultiGet.")
 		}
-		keys = append(keys, key)
+		seen[identity(key)] = true
+		r.keys = append(r.keys, key)
 	}
-	s.store.read(req.GetTableName(), func(t *table) {
-		if refused = checkTable(t, req.GetTableName()); refused != nil {
+	return r, checkKeySizes(r.name, r.keys)
+}
+
+// getRows reads a batch's rows of one table.
+func (s *Server) getRows(r *tableRead) (answer *otspb.TableInBatchGetRowResponse, refused *refusal) {
+	answer = &otspb.TableInBatchGetRowResponse{TableName: proto.String(r.name)}
+	s.store.read(r.name, func(t *table) {
+		if refused = checkTable(t, r.name); refused != nil {
 			return
 		}
-		seen := map[string]bool{}
-		for _, key := range keys {
-			if refused = checkKey(t, key.PrimaryKey, noMarks); refused != nil {
-				return
+		for _, key := range r.keys {
+			result := &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true)}
+			if wrong := checkKey(t, key.PrimaryKey, noMarks); wrong != nil {
+				result.IsOk, result.Error = proto.Bool(false), wrong.encoded()
+			} else {
+				result.Row, result.Consumed = s.readRow(t, key, r.selected)
 			}
-			if seen[identity(key)] {
-				refused = invalid("Duplicate rows detected in MultiGet.")
-				return
-			}
-			seen[identity(key)] = true
-			data, used := s.readRow(t, key, selected)
-			answer.Rows = append(answer.Rows, &otspb.RowInBatchGetRowResponse{IsOk: proto.Bool(true), Consumed: used, Row: data})
+			answer.Rows = append(answer.Rows, result)
 		}
 	})
 	return answer, refused
@@ -86,80 +107,106 @@ func identity(r *pb.Row) string {
 	return string(pb.Append(nil, &pb.Row{PrimaryKey: r.PrimaryKey}))
 }
 
-// batchWriteRow checks all rows before it writes the first: what is wrong with
-// the request fails all of it. A row whose condition fails, fails alone.
+// batchWriteRow decodes all rows before it writes the first: what is wrong with
+// the request fails all of it. A row whose condition fails or whose key the table's
+// schema does not have, fails alone. (Source: the official Java SDK's tests,
+// DataOperationTest, testCase1 to testCase3.)
 func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, *refusal) {
-	var names []string
-	total, size := 0, 0
-	for _, m := range req.GetTables() {
-		names = append(names, m.GetTableName())
-		total += len(m.GetRows())
-		for _, r := range m.GetRows() {
-			size += len(r.GetRowChange())
-		}
-	}
-	switch {
-	case len(names) == 0:
-		return nil, invalid("No row is specified in BatchWriteRow.")
-	case total > maxBatchWrites:
-		return nil, invalid("Rows count exceeds the upper limit: %d.", maxBatchWrites)
-	case size > maxWriteBytes:
-		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size:%d.", maxWriteBytes, size)
-	}
-	if refused := checkNames(names); refused != nil {
+	batches, refused := decodeWrites(req)
+	if refused != nil {
 		return nil, refused
 	}
-	batches := make([][]*change, len(names))
-	for i, m := range req.GetTables() {
-		var refused *refusal
-		if batches[i], refused = decodeChanges(m); refused != nil {
-			return nil, refused
-		}
-	}
-	var (
-		answer  *otspb.BatchWriteRowResponse
-		refused *refusal
-	)
-	s.store.writeAll(names, func(tables []*table) {
+	var answer *otspb.BatchWriteRowResponse
+	s.store.writeAll(tableNames(req), func(tables []*table) {
 		for i, t := range tables {
-			if refused = checkChanges(t, names[i], batches[i]); refused != nil {
+			if refused = checkTable(t, batches[i].name); refused != nil {
 				return
 			}
+			batches[i].table = t
 		}
-		answer = &otspb.BatchWriteRowResponse{}
-		for i, t := range tables {
-			answer.Tables = append(answer.Tables, s.applyAll(t, names[i], batches[i]))
+		if req.GetIsAtomic() {
+			answer = s.applyAtomic(batches)
+		} else {
+			answer = s.applyAll(batches)
 		}
 	})
 	return answer, refused
 }
 
-func decodeChanges(m *otspb.TableInBatchWriteRowRequest) ([]*change, *refusal) {
-	if len(m.GetRows()) == 0 {
-		return nil, invalid("No operation is specified for table: '%s'.", m.GetTableName())
+func tableNames(req *otspb.BatchWriteRowRequest) []string {
+	var names []string
+	for _, m := range req.GetTables() {
+		names = append(names, m.GetTableName())
 	}
-	var changes []*change
+	return names
+}
+
+// decodeWrites parses a batch, and checks what the tables are not needed for.
+func decodeWrites(req *otspb.BatchWriteRowRequest) ([]*tableWrite, *refusal) {
+	rows := 0
+	for _, m := range req.GetTables() {
+		rows += len(m.GetRows())
+	}
+	switch {
+	case len(req.GetTables()) == 0:
+		return nil, invalid("No row is specified in BatchWriteRow.")
+	case rows > maxBatchWrites:
+		return nil, invalid("Rows count exceeds the upper limit: %d.", maxBatchWrites)
+	}
+	if refused := checkNames(tableNames(req)); refused != nil {
+		return nil, refused
+	}
+	if refused := checkTransaction(req.GetTransactionId()); refused != nil {
+		return nil, refused
+	}
+	var batches []*tableWrite
+	size := 0
+	for _, m := range req.GetTables() {
+		w, refused := decodeChanges(m)
+		if refused != nil {
+			return nil, refused
+		}
+		batches, size = append(batches, w), size+w.size
+	}
+	if size > maxWriteBytes {
+		return nil, invalid("The total data size of BatchWriteRow request exceeds the limit, limit size: %d, data size: %d.", maxWriteBytes, size)
+	}
+	return batches, nil
+}
+
+// tableWrite is what a batch writes of one table.
+type tableWrite struct {
+	name    string
+	changes []*change
+	size    int // bytes
+	table   *table
+}
+
+func decodeChanges(m *otspb.TableInBatchWriteRowRequest) (*tableWrite, *refusal) {
+	w := &tableWrite{name: m.GetTableName()}
+	if len(m.GetRows()) == 0 {
+		return nil, invalid("No operation is specified for table: '%s'.", w.name)
+	}
+	var keys []*pb.Row
 	for _, r := range m.GetRows() {
 		c, refused := decodeChange(r.GetType(), r.GetRowChange(), r.GetCondition(), r.GetReturnContent())
 		if refused != nil {
 			return nil, refused
 		}
-		changes = append(changes, c)
+		w.changes, keys = append(w.changes, c), append(keys, c.row)
+		w.size += sentSize(c.row)
 	}
-	return changes, nil
+	if refused := checkKeySizes(w.name, keys); refused != nil {
+		return nil, refused
+	}
+	return w, checkRepeated(w.changes)
 }
 
-// checkChanges checks a batch's rows of one table. A row that occurs again
-// must not have a condition: its order would decide.
-func checkChanges(t *table, name string, changes []*change) *refusal {
-	if refused := checkTable(t, name); refused != nil {
-		return refused
-	}
+// checkRepeated checks the rows that a batch writes more than once: they must
+// not have a condition, for their order would decide.
+func checkRepeated(changes []*change) *refusal {
 	count := map[string]int{}
 	for _, c := range changes {
-		if refused := c.check(t); refused != nil {
-			return refused
-		}
 		if countAutomatic(c.row.PrimaryKey) == 0 {
 			count[identity(c.row)]++
 		}
@@ -177,27 +224,40 @@ func checkChanges(t *table, name string, changes []*change) *refusal {
 }
 
 // applyAll does the changes in their order, each with its own result.
-func (s *Server) applyAll(t *table, name string, changes []*change) *otspb.TableInBatchWriteRowResponse {
-	answer := &otspb.TableInBatchWriteRowResponse{TableName: proto.String(name)}
-	for _, c := range changes {
-		result := &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(true)}
-		if done, refused := s.apply(t, c); refused != nil {
-			result.IsOk = proto.Bool(false)
-			result.Error = &otspb.Error{Code: proto.String(refused.Code), Message: proto.String(refused.Message)}
-		} else {
-			result.Consumed, result.Row = done.consumed, done.row
+func (s *Server) applyAll(batches []*tableWrite) *otspb.BatchWriteRowResponse {
+	answer := &otspb.BatchWriteRowResponse{}
+	for _, w := range batches {
+		one := &otspb.TableInBatchWriteRowResponse{TableName: proto.String(w.name)}
+		for _, c := range w.changes {
+			result := &otspb.RowInBatchWriteRowResponse{IsOk: proto.Bool(true)}
+			if done, refused := s.apply(w.table, c); refused != nil {
+				result.IsOk, result.Error = proto.Bool(false), refused.encoded()
+			} else {
+				result.Consumed, result.Row = done.consumed, done.row
+			}
+			one.Rows = append(one.Rows, result)
 		}
-		answer.Rows = append(answer.Rows, result)
+		answer.Tables = append(answer.Tables, one)
 	}
 	return answer
+}
+
+// checkKeySizes checks that a batch's keys of one table have as many columns each.
+func checkKeySizes(name string, keys []*pb.Row) *refusal {
+	for _, key := range keys {
+		if len(key.PrimaryKey) != len(keys[0].PrimaryKey) {
+			return invalid("PK column size not the same for all rows in table: %s.", name)
+		}
+	}
+	return nil
 }
 
 // checkNames checks the names of a batch's tables, each of which occurs once.
 func checkNames(names []string) *refusal {
 	seen := map[string]bool{}
 	for _, name := range names {
-		if !validName(name) {
-			return invalid("Invalid table name: '%s'.", name)
+		if refused := checkName(name); refused != nil {
+			return refused
 		}
 		if seen[name] {
 			return invalid("Duplicated table name: %s.", name)

@@ -7,10 +7,11 @@ import (
 )
 
 func (s *Server) describeTable(req *otspb.DescribeTableRequest) (proto.Message, *refusal) {
-	var (
-		response proto.Message
-		refused  *refusal
-	)
+	refused := checkName(req.GetTableName())
+	if refused != nil {
+		return nil, refused
+	}
+	var response proto.Message
 	s.store.read(req.GetTableName(), func(t *table) {
 		if refused = checkTable(t, req.GetTableName()); refused != nil {
 			return
@@ -29,14 +30,15 @@ func (s *Server) describeTable(req *otspb.DescribeTableRequest) (proto.Message, 
 }
 
 func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *refusal) {
-	var (
-		response proto.Message
-		refused  *refusal
-	)
+	refused := checkName(req.GetTableName())
+	if refused == nil {
+		refused = checkUpdate(req)
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	var response proto.Message
 	s.store.write(req.GetTableName(), func(t *table) {
-		if refused = checkUpdate(req); refused != nil {
-			return
-		}
 		if refused = checkTable(t, req.GetTableName()); refused != nil {
 			return
 		}
@@ -45,6 +47,7 @@ func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *ref
 			t.adjusted = s.opts.Now()
 		}
 		if options := req.GetTableOptions(); options != nil {
+			t.dropDead(s.opts.Now()) // a longer time to live does not bring back what was lost
 			proto.Merge(t.options, options)
 			t.trim()
 		}
@@ -75,8 +78,8 @@ func checkUpdate(req *otspb.UpdateTableRequest) *refusal {
 
 func (s *Server) deleteTable(req *otspb.DeleteTableRequest) (proto.Message, *refusal) {
 	name := req.GetTableName()
-	if !validName(name) {
-		return nil, invalid("Invalid table name: '%s'.", name)
+	if refused := checkName(name); refused != nil {
+		return nil, refused
 	}
 	if !s.store.remove(name) {
 		return nil, checkTable(nil, name)

@@ -98,6 +98,8 @@ func (d *filterDecoder) decodeComposite(data []byte) (filter, *refusal) {
 		return nil, invalid("Deserialize composite filter failed.")
 	}
 	switch n := len(message.GetSubFilters()); {
+	case !isKnown(message.GetCombinator()):
+		return nil, invalid("Deserialize composite filter failed.")
 	case message.GetCombinator() == otspb.LogicalOperator_LO_NOT && n != 1:
 		return nil, invalid("Invalid NOT operator: the number of sub-filters must be 1.")
 	case message.GetCombinator() != otspb.LogicalOperator_LO_NOT && n < 2:
@@ -143,8 +145,8 @@ func decodeSingle(data []byte) (filter, *refusal) {
 	if err := proto.Unmarshal(data, f.message); err != nil {
 		return nil, invalid("Deserialize relation filter failed.")
 	}
-	if !validName(f.message.GetColumnName()) {
-		return nil, invalid("Invalid column name: '%s'.", f.message.GetColumnName())
+	if refused := checkColumn(f.message.GetColumnName()); refused != nil {
+		return nil, refused
 	}
 	var err error
 	if f.value, err = pb.ParseValue(f.message.GetColumnValue()); err != nil {
@@ -153,8 +155,11 @@ func decodeSingle(data []byte) (filter, *refusal) {
 	if kind := f.value.Kind(); kind == pb.Null || kind > pb.Blob {
 		return nil, invalid("%s is an invalid type for the attribute column.", kind)
 	}
+	if !isKnown(f.message.GetComparator()) {
+		return nil, invalid("Invalid relation operator: %d.", f.message.GetComparator())
+	}
 	if rule := f.message.GetValueTransRule(); rule != nil {
-		if f.pattern, err = regexp.Compile(rule.GetRegex()); err != nil {
+		if f.pattern, err = regexp.Compile(rule.GetRegex()); err != nil || !isKnown(rule.GetCastType()) {
 			return nil, invalid("Deserialize relation filter failed.")
 		}
 	}

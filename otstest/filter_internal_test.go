@@ -108,6 +108,11 @@ func TestRefusedFilters(t *testing.T) {
 	for range 100 {
 		deep = join(otspb.LogicalOperator_LO_NOT, deep)
 	}
+	cast := &otspb.SingleColumnValueFilter{
+		Comparator: otspb.ComparatorType_CT_EQUAL.Enum(), ColumnName: proto.String("a"), ColumnValue: pb.AppendValue(nil, pb.IntValue(1)),
+		FilterIfMissing: proto.Bool(true), LatestVersionOnly: proto.Bool(true),
+		ValueTransRule: &otspb.ValueTransferRule{Regex: proto.String(".*"), CastType: otspb.VariantType(99).Enum()},
+	}
 	broken := func(kind otspb.FilterType) *otspb.Filter {
 		return &otspb.Filter{Type: kind.Enum(), Filter: []byte{0xff}}
 	}
@@ -126,7 +131,10 @@ func TestRefusedFilters(t *testing.T) {
 		"a pagination inside":                {wire(join(otspb.LogicalOperator_LO_NOT, page(0, 1))), "Invalid type of sub-filter: FT_COLUMN_PAGINATION."},
 		"more filters than there may be":     {wire(join(otspb.LogicalOperator_LO_OR, slices.Repeat([]*otspb.Filter{age}, 33)...)), "The count of filter exceeds the max：32."},
 		"filters nested too deep":            {wire(deep), "The count of filter exceeds the max：32."},
-		"a column name that cannot be":       {wire(compare("a-b", otspb.ComparatorType_CT_EQUAL, pb.IntValue(1))), "Invalid column name: 'a-b'."},
+		"a column name that cannot be":       {wire(compare("#a", otspb.ComparatorType_CT_EQUAL, pb.IntValue(1))), "Invalid column name: '#a'."},
+		"a comparison that is none":          {wire(compare("a", 99, pb.IntValue(1))), "Invalid relation operator: 99."},
+		"a combination that is none":         {wire(join(99, age, age)), "Deserialize composite filter failed."},
+		"a cast to no type":                  {wire(compareAs(cast)), "Deserialize relation filter failed."},
 		"a value without a type":             {wire(compare("a", otspb.ComparatorType_CT_EQUAL, pb.MarkValue(pb.Null))), "VT_NULL is an invalid type for the attribute column."},
 		"a value of an unknown type":         {wire(compare("a", otspb.ComparatorType_CT_EQUAL, pb.MarkValue(99))), "data format is invalid, unknown variant type occured."},
 	} {

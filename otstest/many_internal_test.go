@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -114,7 +115,7 @@ func TestARangeEndsEarly(t *testing.T) {
 			value := pb.BlobValue(string(make([]byte, c.size)))
 			s.store.write("t", func(table *table) {
 				for i := range c.rows {
-					table.put(&row{key: keyValues(key("a", int64(i))), columns: map[string][]version{"x": {{1, value}}}})
+					table.put(&row{key: keyValues(key("a", int64(i))), columns: map[string][]version{"x": {{1, value}}}}, time.Unix(1000, 0))
 				}
 			})
 			got := &otspb.GetRangeResponse{}

@@ -9,19 +9,22 @@ import (
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
-// After so many rows or bytes that it looked at, a range ends early. (Source:
-// the documentation of GetRange.)
+// After so many rows or bytes that it read, those that a filter leaves out too, a
+// range ends early. (Source: the documentation of GetRange.)
 const (
 	maxScannedRows  = 5000
 	maxScannedBytes = 4 << 20
 )
 
 func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) {
-	begin, refused := decodeKey(req.GetInclusiveStartPrimaryKey())
+	if refused := checkTarget(req.GetTableName(), req.GetTransactionId()); refused != nil {
+		return nil, refused
+	}
+	begin, refused := decodeKey(req.GetInclusiveStartPrimaryKey(), rangeMarks)
 	if refused != nil {
 		return nil, refused
 	}
-	end, refused := decodeKey(req.GetExclusiveEndPrimaryKey())
+	end, refused := decodeKey(req.GetExclusiveEndPrimaryKey(), rangeMarks)
 	if refused != nil {
 		return nil, refused
 	}
@@ -31,7 +34,7 @@ func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) 
 	if req.Limit != nil && req.GetLimit() <= 0 {
 		return nil, invalid("The limit must be greater than 0.")
 	}
-	selected, refused := newSelection(req, req.MaxVersions)
+	selected, refused := newSelection(req, req.MaxVersions, noVersion)
 	if refused != nil {
 		return nil, refused
 	}
@@ -82,8 +85,8 @@ func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Valu
 			break
 		}
 		scanned++
-		bytes += t.size(live)
-		if row := selected.of(t, live); row != nil {
+		row, size := selected.of(t, live)
+		if bytes += size; row != nil {
 			if !req.GetReturnEntirePrimaryKeys() && len(selected.columns) > 0 {
 				row.PrimaryKey = slices.DeleteFunc(row.PrimaryKey, func(c pb.Cell) bool { return !slices.Contains(selected.columns, c.Name) })
 			}
@@ -93,19 +96,4 @@ func (s *Server) scan(t *table, req *otspb.GetRangeRequest, begin, end []pb.Valu
 	answer.Rows = encodeRows(rows...)
 	answer.Consumed = consumed(units(bytes), 0)
 	return nil
-}
-
-// size returns how many bytes a row has, names and values, about as the
-// service counts.
-func (t *table) size(r *row) int {
-	size := 0
-	for _, cell := range t.keyCells(r.key) {
-		size += len(cell.Name) + 8 + len(cell.Value.Text())
-	}
-	for name, versions := range r.columns {
-		for _, v := range versions {
-			size += len(name) + 8 + 8 + len(v.value.Text())
-		}
-	}
-	return size
 }

@@ -1,6 +1,7 @@
 package otstest
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -10,7 +11,9 @@ import (
 	pb "github.com/otsauth/otsauth/internal/plainbuffer"
 )
 
-const maxReadColumns = 128
+// maxReadColumns is more than the documentation has, 128. (Source: the official Java
+// SDK's tests, RestrictedItemTest, testCase42 and testCase43.)
+const maxReadColumns = 1024
 
 // readRequest is what the three reads have in common.
 type readRequest interface {
@@ -32,11 +35,14 @@ type selection struct {
 }
 
 func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
-	key, refused := decodeKey(req.GetPrimaryKey())
+	if refused := checkTarget(req.GetTableName(), req.GetTransactionId()); refused != nil {
+		return nil, refused
+	}
+	key, refused := decodeKey(req.GetPrimaryKey(), noMarks)
 	if refused != nil {
 		return nil, refused
 	}
-	selected, refused := newSelection(req, req.MaxVersions)
+	selected, refused := newSelection(req, req.MaxVersions, noVersion)
 	if refused != nil {
 		return nil, refused
 	}
@@ -56,26 +62,35 @@ func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
 // readRow returns the selected part of a row, empty if there is none.
 func (s *Server) readRow(t *table, key *pb.Row, selected selection) (*string, *otspb.ConsumedCapacity) {
 	data := encodeRows()
-	if found := selected.of(t, t.get(keyValues(key.PrimaryKey), s.opts.Now())); found != nil {
+	found, size := selected.of(t, t.get(keyValues(key.PrimaryKey), s.opts.Now()))
+	if found != nil {
 		data = encodeRows(found)
 	}
-	return data, consumed(units(len(*data)), 0)
+	return data, consumed(units(size), 0)
 }
 
-func newSelection(req readRequest, maxVersions *int32) (selection, *refusal) {
+// What a read says that has neither a number of versions nor a time. (Source: the
+// official Java SDK's tests, ParameterLegalityTest,
+// testNotSetVersionOptionsInGetOperations.)
+const (
+	noVersion        = "No version condition is specified."
+	noVersionInBatch = "No version condition is specified while querying row."
+)
+
+func newSelection(req readRequest, maxVersions *int32, without string) (selection, *refusal) {
 	s := selection{columns: req.GetColumnsToGet(), begin: req.GetStartColumn(), end: req.GetEndColumn(), to: math.MaxInt64}
 	if len(s.columns) > maxReadColumns {
-		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d , column count:%d.", maxReadColumns, len(s.columns))
+		return s, invalid("The number of columns from the request exceeds the limit, limit count: %d, column count: %d.", maxReadColumns, len(s.columns))
 	}
 	for _, name := range s.columns {
-		if !validName(name) {
-			return s, invalid("Invalid column name: '%s'.", name)
+		if refused := checkColumn(name); refused != nil {
+			return s, refused
 		}
 	}
 	within := req.GetTimeRange()
 	switch {
 	case within == nil && maxVersions == nil:
-		return s, invalid("No version condition is specified while querying row.")
+		return s, invalid("%s", without)
 	case maxVersions != nil && *maxVersions <= 0:
 		return s, invalid("Invalid max versions: %d . Reason: Max versions must be positive.", *maxVersions)
 	case maxVersions != nil:
@@ -131,36 +146,40 @@ func (s selection) take(versions []version) []version {
 }
 
 // of returns the selected part of r, or nil if r is nil, the filter is not for
-// it, or it has none of the columns that were asked for. The filter sees the
-// columns that were asked for.
-func (s selection) of(t *table, r *row) *pb.Row {
+// it, or it has none of the columns that were asked for; and how many bytes were
+// read: the key and the selected columns, also of a row that the filter leaves out.
+// (Source: the official Java SDK's tests, CapacityUnitTest; of filtered rows it is
+// assumed, since the documentation says that filters do not change what is scanned.)
+func (s selection) of(t *table, r *row) (*pb.Row, int) {
 	if r == nil {
-		return nil
+		return nil, 0
 	}
 	columns := map[string][]version{}
-	var names []string
 	for name, versions := range r.columns {
-		if !s.wants(name) {
-			continue
-		}
-		if taken := s.take(versions); len(taken) > 0 {
-			columns[name], names = taken, append(names, name)
+		if taken := s.take(versions); s.wants(name) && len(taken) > 0 {
+			columns[name] = taken
 		}
 	}
 	keyWanted := len(s.columns) == 0 || slices.ContainsFunc(s.columns, func(name string) bool { return isKey(t, name) })
-	if !keyWanted && len(names) == 0 || s.filter != nil && !s.filter.passes(columns) {
-		return nil
-	}
-	slices.Sort(names)
-	if s.page != nil {
-		names = names[min(int(s.page.GetOffset()), len(names)):]
-		names = names[:min(int(s.page.GetLimit()), len(names))]
-	}
+	found := keyWanted || len(columns) > 0
 	selected := &pb.Row{PrimaryKey: t.keyCells(r.key)}
-	for _, name := range names {
+	for _, name := range s.onPage(slices.Sorted(maps.Keys(columns))) {
 		for _, v := range columns[name] {
 			selected.Columns = append(selected.Columns, pb.Cell{Name: name, Value: v.value, HasTimestamp: true, Timestamp: v.timestamp})
 		}
 	}
-	return selected
+	size := dataSize(selected)
+	if !found || s.filter != nil && !s.filter.passes(columns) {
+		return nil, size
+	}
+	return selected, size
+}
+
+// onPage returns the names that the pagination, if there is one, asks for.
+func (s selection) onPage(names []string) []string {
+	if s.page == nil {
+		return names
+	}
+	names = names[min(int(s.page.GetOffset()), len(names)):]
+	return names[:min(int(s.page.GetLimit()), len(names))]
 }

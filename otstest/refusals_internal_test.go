@@ -3,7 +3,6 @@ package otstest
 import (
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -48,6 +47,8 @@ func TestBadRequests(t *testing.T) {
 		return &otspb.BatchGetRowRequest{Tables: tables}
 	}
 	one := encoded(key("a", 1))
+	anyRange := forward(nil, key("a", 1), key("b", 1))
+	anyRange.MaxVersions = nil
 	tooMuch := encoded(key("a", 1), slices.Repeat([]pb.Cell{text("x", strings.Repeat("x", 1_500_000))}, 3)...)
 	broken := slices.Clone(good)
 	broken[len(broken)-1]++
@@ -55,10 +56,7 @@ func TestBadRequests(t *testing.T) {
 	sized := func(n int) *otspb.RowInBatchWriteRowRequest {
 		return write(otspb.OperationType_PUT, encoded(key("a", int64(n)), text("x", strings.Repeat("x", n))), ignore())
 	}
-	large, size := []*otspb.RowInBatchWriteRowRequest{sized(2_000_000), sized(2_000_001), sized(200_000)}, 0
-	for _, r := range large {
-		size += len(r.GetRowChange())
-	}
+	large := []*otspb.RowInBatchWriteRowRequest{sized(2_000_000), sized(2_000_001), sized(200_000)}
 
 	for name, c := range map[string]struct {
 		action  string
@@ -71,8 +69,8 @@ func TestBadRequests(t *testing.T) {
 		"an update to no time to live":           {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{TimeToLive: proto.Int32(0)}}, "TimeToLive cannot be 0 or less than -1."},
 		"an update to no versions":               {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{MaxVersions: proto.Int32(0)}}, "The maximum versions cannot be less than or equal to 0"},
 		"an update to a deviation below zero":    {"UpdateTable", &otspb.UpdateTableRequest{TableName: proto.String("t"), TableOptions: &otspb.TableOptions{DeviationCellVersionInSec: proto.Int64(-1)}}, "The maximum deviation must be in range [0, INT64_MAX/1000000]."},
-		"a put of too many bytes":                {"PutRow", putting(tooMuch), "The total data size of PutRow request exceeds the limit, limit size: 4194304 , data size: " + strconv.Itoa(len(tooMuch)) + "."},
-		"an update of too many bytes":            {"UpdateRow", &otspb.UpdateRowRequest{TableName: proto.String("t"), RowChange: tooMuch, Condition: ignore()}, "The total data size of UpdateRow request exceeds the limit, limit size: 4194304 , data size: " + strconv.Itoa(len(tooMuch)) + "."},
+		"a put of too many bytes":                {"PutRow", putting(tooMuch), "The total data size of PutRow request exceeds the limit, limit size: 4194304 , data size: 4500015."},
+		"an update of too many bytes":            {"UpdateRow", &otspb.UpdateRowRequest{TableName: proto.String("t"), RowChange: tooMuch, Condition: ignore()}, "The total data size of UpdateRow request exceeds the limit, limit size: 4194304 , data size: 4500015."},
 		"an expectation that is none":            {"PutRow", &otspb.PutRowRequest{TableName: proto.String("t"), Row: good, Condition: expects(7)}, "Invalid row-existence expectation: 7."},
 		"a return type that is none":             {"DeleteRow", &otspb.DeleteRowRequest{TableName: proto.String("t"), PrimaryKey: deletion(key("a", 1)), Condition: ignore(), ReturnContent: &otspb.ReturnContent{ReturnType: otspb.ReturnType(7).Enum()}}, "Invalid return type: 7."},
 		"a batch that does nothing known":        {"BatchWriteRow", writes(write(7, good, ignore())), "The type of row in batch write operation is invalid."},
@@ -89,37 +87,40 @@ func TestBadRequests(t *testing.T) {
 		"a row without its checksum":             {"PutRow", putting(append(slices.Clone(one[:len(one)-2]), 10)), "Cell data broken, row is not end with checksum tag."},
 		"a value of no known type":               {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 3, 4, 1, 0, 0, 0, 'x', 5, 1, 0, 0, 0, 99}), "data format is invalid, unknown variant type occured."},
 		"a length of no bytes":                   {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 3, 4, 1, 0, 0, 0, 'x', 5, 0, 0, 0, 0}), "Cell data broken, wrong string format, size: 0."},
+		"a bool of two bytes":                    {"PutRow", putting([]byte{0x75, 0, 0, 0, 1, 3, 4, 1, 0, 0, 0, 'x', 5, 3, 0, 0, 0, 2, 1, 1}), "Invalid boolean real value, value length: 2."},
+		"a cell with an operation that is none":  {"PutRow", putting(encoded(key("a", 1), with(integer("x", 1), 2))), "Invalid op type of cell: 2."},
 		"a row without a key":                    {"PutRow", putting(pb.Append(nil, &pb.Row{Columns: []pb.Cell{integer("x", 1)}})), "Cell data broken, PK is empty."},
 		"a key column without a name":            {"PutRow", putting(encoded([]pb.Cell{text("", "a"), integer("n", 1)})), "No name is given for primary key."},
 		"a table that is not there, for a row":   {"PutRow", &otspb.PutRowRequest{TableName: proto.String("u"), Row: good, Condition: ignore()}, "OTSObjectNotExist Requested table does not exist."},
 		"a table name that cannot be, for a row": {"GetRow", &otspb.GetRowRequest{TableName: proto.String("a b"), PrimaryKey: one, MaxVersions: proto.Int32(1)}, "Invalid table name: 'a b'."},
 		"a read of a key too short":              {"GetRow", getting(encoded(key("a", 1)[:1])), "OTSInvalidPK Validate PK size fail. Input: 1, Meta: 2."},
 		"a read of a number to choose":           {"GetRow", getting(encoded(edge("a", pb.AutoIncrement))), "PKAutoIncr can't be used for read operations."},
-		"a read of a column that cannot be":      {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: []string{"1x"}}, "Invalid column name: '1x'."},
-		"a read of too many columns":             {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: slices.Repeat([]string{"x"}, 129)}, "The number of columns from the request exceeds the limit, limit count: 128 , column count:129."},
+		"a read of a column that cannot be":      {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: []string{"#x"}}, "Invalid column name: '#x'."},
+		"a read of too many columns":             {"GetRow", &otspb.GetRowRequest{TableName: proto.String("t"), PrimaryKey: one, MaxVersions: proto.Int32(1), ColumnsToGet: slices.Repeat([]string{"x"}, 1025)}, "The number of columns from the request exceeds the limit, limit count: 1024, column count: 1025."},
 		"a range from a key too short":           {"GetRange", forward(nil, key("a", 1)[:1], key("b", 1)), "OTSInvalidPK Validate PK size fail. Input: 1, Meta: 2."},
 		"a key too short":                        {"PutRow", putting(encoded(key("a", 1)[:1])), "OTSInvalidPK Validate PK size fail. Input: 1, Meta: 2."},
 		"a key column of another name":           {"PutRow", putting(encoded([]pb.Cell{text("q", "a"), integer("n", 1)})), "OTSInvalidPK Validate PK name fail. Input: q, Meta: pk."},
 		"a key column of another type":           {"PutRow", putting(encoded([]pb.Cell{integer("pk", 1), integer("n", 1)})), "OTSInvalidPK Validate PK type fail. Input: VT_INTEGER, Meta: VT_STRING."},
-		"a key column that is infinite":          {"PutRow", putting(encoded(edge("a", pb.InfMin))), "OTSInvalidPK Validate PK type fail. Input: VT_INF_MIN, Meta: VT_INTEGER."},
+		"a key column that is infinite":          {"PutRow", putting(encoded(edge("a", pb.InfMin))), "VT_INF_MIN is an invalid type for the primary key."},
+		"a key column twice":                     {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), text("pk", "a")})), "Duplicated primary key name: pk."},
 		"a key column with a double":             {"PutRow", putting(encoded(keyOf("a", pb.DoubleValue(1)))), "double can not be used as primary key."},
 		"a key column that is null":              {"PutRow", putting(encoded(keyOf("a", pb.MarkValue(pb.Null)))), "Cell data broken, PK value cannot be NULL, name: n."},
 		"a key column with a timestamp":          {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), at(integer("n", 1), 1)})), "Timestamp cannot be given for primary key name：n."},
 		"a key column that is incremented":       {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), with(integer("n", 1), pb.Increment)})), "OpType cannot be given for primary key name ：n."},
 		"a key column without a value":           {"PutRow", putting(encoded([]pb.Cell{text("pk", "a"), {Name: "n", Absent: true}})), "No value is given for primary key name：n."},
-		"a key column too long":                  {"PutRow", putting(encoded(key(strings.Repeat("x", 1025), 1))), "The length of primary key column: pk exceeds the MaxLength: 1024 with CurrentLength: 1025."},
+		"a key column too long":                  {"PutRow", putting(encoded(key(strings.Repeat("x", 1025), 1))), "The length of primary key column: 'pk' exceeds the MaxLength:1024 with CurrentLength:1025."},
 		"a key column that is not UTF-8":         {"PutRow", putting(encoded(key("\xff", 1))), "Value of column pk must be UTF8 encoding."},
 		"two numbers to choose":                  {"PutRow", putting(encoded([]pb.Cell{{Name: "pk", Value: pb.MarkValue(pb.AutoIncrement)}, {Name: "n", Value: pb.MarkValue(pb.AutoIncrement)}})), "2 pk auto increment exist in row."},
 		"a put with a delete marker":             {"PutRow", putting(deletion(key("a", 1))), "Invalid request of put/update row: unexpected RowDeleteMarker in request."},
 		"a put that increments":                  {"PutRow", putting(encoded(key("a", 1), with(integer("x", 1), pb.Increment))), "OpType cannot be given for column name:x in PutRow."},
 		"a column without a name":                {"PutRow", putting(encoded(key("a", 1), integer("", 1))), "No name is given for attribute column."},
-		"a column name that cannot be":           {"PutRow", putting(encoded(key("a", 1), integer("1x", 1))), "Invalid column name: '1x'."},
+		"a column name that cannot be":           {"PutRow", putting(encoded(key("a", 1), integer("#x", 1))), "Invalid column name: '#x'."},
 		"a column with a key's name":             {"PutRow", putting(encoded(key("a", 1), integer("n", 1))), "Duplicated attribute column name with primary key column: n."},
 		"a column that is not a number":          {"PutRow", putting(encoded(key("a", 1), pb.Cell{Name: "x", Value: pb.DoubleValue(math.NaN())})), "NaN can't be set to double value."},
 		"a column that is infinite":              {"PutRow", putting(encoded(key("a", 1), pb.Cell{Name: "x", Value: pb.DoubleValue(math.Inf(-1))})), "Infinity can't be set to double value."},
 		"a column that is null":                  {"PutRow", putting(encoded(key("a", 1), pb.Cell{Name: "x", Value: pb.MarkValue(pb.Null)})), "VT_NULL is an invalid type for the attribute column."},
 		"a column that is not UTF-8":             {"PutRow", putting(encoded(key("a", 1), text("x", "\xff"))), "Value of column x must be UTF8 encoding."},
-		"a column too long":                      {"PutRow", putting(encoded(key("a", 1), text("x", strings.Repeat("x", 2<<20+1)))), "The length of attribute column: x exceeded the MaxLength:2097152 with Current Length:2097153."},
+		"a column too long":                      {"PutRow", putting(encoded(key("a", 1), text("x", strings.Repeat("x", 2<<20+1)))), "The length of attribute column: 'x' exceeds the MaxLength:2097152 with CurrentLength:2097153."},
 		"a timestamp before all time":            {"PutRow", putting(encoded(key("a", 1), at(integer("x", 1), -1))), "Timestamp must be in range [0, INT64_MAX/1000)."},
 		"too many columns":                       {"PutRow", putting(encoded(key("a", 1), slices.Repeat([]pb.Cell{integer("x", 1)}, 1025)...)), "The number of attribute columns exceeds the limit, limit count:1024, column count: 1025."},
 		"an update of nothing":                   {"UpdateRow", updating(), "Attribute column is missing."},
@@ -132,7 +133,9 @@ func TestBadRequests(t *testing.T) {
 		"a deletion of columns":                  {"DeleteRow", deleting(pb.Append(nil, &pb.Row{PrimaryKey: key("a", 1), Columns: []pb.Cell{integer("x", 1)}, Deleted: true})), "Invalid delete row request: unexpected cells in request"},
 		"a read with columns":                    {"GetRow", getting(good), "Attribute column cannot be given while reading data."},
 		"a read with a delete marker":            {"GetRow", getting(deletion(key("a", 1))), "Delete marker cannot be given."},
-		"a read of any version":                  {"GetRow", when(nil, nil), "No version condition is specified while querying row."},
+		"a read of any version":                  {"GetRow", when(nil, nil), "No version condition is specified."},
+		"a range of any version":                 {"GetRange", anyRange, "No version condition is specified."},
+		"a batch that reads any version":         {"BatchGetRow", reading(&otspb.TableInBatchGetRowRequest{TableName: proto.String("t"), PrimaryKey: [][]byte{one}}), "No version condition is specified while querying row."},
 		"a read of no version":                   {"GetRow", when(nil, proto.Int32(0)), "Invalid max versions: 0 . Reason: Max versions must be positive."},
 		"a read of half a time range":            {"GetRow", when(&otspb.TimeRange{StartTime: proto.Int64(1)}, nil), "Start and end time must be given at the same time."},
 		"a read of a time and versions":          {"GetRow", when(&otspb.TimeRange{SpecificTime: proto.Int64(1)}, proto.Int32(1)), "Specific tiemstamp and max versions cannot be given at the same time."},
@@ -152,7 +155,7 @@ func TestBadRequests(t *testing.T) {
 		"a batch that writes nothing":            {"BatchWriteRow", &otspb.BatchWriteRowRequest{}, "No row is specified in BatchWriteRow."},
 		"a batch that writes nothing of a table": {"BatchWriteRow", writes(), "No operation is specified for table: 't'."},
 		"a batch that writes too many rows":      {"BatchWriteRow", writes(slices.Repeat([]*otspb.RowInBatchWriteRowRequest{sized(1)}, 201)...), "Rows count exceeds the upper limit: 200."},
-		"a batch that writes too much":           {"BatchWriteRow", writes(large...), "The total data size of BatchWriteRow request exceeds the limit, limit size: 4194304, data size:" + strconv.Itoa(size) + "."},
+		"a batch that writes too much":           {"BatchWriteRow", writes(large...), "The total data size of BatchWriteRow request exceeds the limit, limit size: 4194304, data size: 4200040."},
 		"a batch that expects a row it repeats":  {"BatchWriteRow", writes(write(otspb.OperationType_PUT, good, ignore()), write(otspb.OperationType_DELETE, deletion(key("a", 1)), exist)), "Repeated rows do not support row exist expectation check in BatchModify."},
 		"a batch with a bad row behind a good":   {"BatchWriteRow", writes(sized(1), write(otspb.OperationType_UPDATE, one, ignore())), "Attribute column is missing."},
 	} {

@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -31,6 +32,7 @@ type table struct {
 	streamed   time.Time // when the stream was last set
 	sequence   int64     // the last number that an auto-increment key got
 	rows       []*row
+	dropAt     int // at so many rows the dead ones are dropped
 }
 
 // row is one row; a column keeps its versions, the newest first. A row in a
@@ -46,6 +48,9 @@ type version struct {
 	value     pb.Value
 }
 
+// minDrop is the least number of rows of which the dead ones are dropped.
+const minDrop = 128
+
 func newStore() *store { return &store{tables: map[string]*table{}} }
 
 // names returns the tables' names in order.
@@ -56,7 +61,8 @@ func (s *store) names() []string {
 }
 
 // add adds a table, unless its name is taken or there would be more than limit
-// tables. An index counts as one. (Source: the documentation's limits.)
+// tables. An index counts as one. (Source: the documentation's limits; of the
+// message, the official Java SDK's tests, RestrictedItemTest, testCase15.)
 func (s *store) add(t *table, limit int) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +75,7 @@ func (s *store) add(t *table, limit int) *refusal {
 		n += 1 + len(other.indexes)
 	}
 	if n > limit {
-		return refuse(http.StatusForbidden, "OTSQuotaExhausted", "Number of tables exceeded the quota.", "there would be %d tables and indexes, and may be %d", n, limit)
+		return refuse(http.StatusForbidden, "OTSQuotaExhausted", fmt.Sprintf("Number of tables exceeds the quota:%d.", limit), "there would be %d tables and indexes, and may be %d", n, limit)
 	}
 	s.tables[name] = t
 	return nil
@@ -173,14 +179,33 @@ func (r *row) clone() *row {
 	return c
 }
 
-// put makes r the row with its key.
-func (t *table) put(r *row) {
+// put makes r the row with its key. From time to time it drops what is past its
+// time to live: whenever the table has twice the rows that were left.
+func (t *table) put(r *row, now time.Time) {
 	i, found := t.find(r.key)
 	if found {
 		t.rows[i] = r
 		return
 	}
 	t.rows = slices.Insert(t.rows, i, r)
+	if len(t.rows) >= max(t.dropAt, minDrop) {
+		t.dropDead(now)
+		t.dropAt = 2 * len(t.rows)
+	}
+}
+
+// dropDead drops what is past its time to live at now.
+func (t *table) dropDead(now time.Time) {
+	if t.options.GetTimeToLive() <= 0 {
+		return
+	}
+	left := make([]*row, 0, len(t.rows))
+	for _, r := range t.rows {
+		if live := t.live(r, now); live != nil {
+			left = append(left, live)
+		}
+	}
+	t.rows = left
 }
 
 func compareKeys(a, b []pb.Value) int {

@@ -2,6 +2,7 @@ package otstest
 
 import (
 	"math"
+	"net/http"
 	"regexp"
 	"slices"
 
@@ -11,8 +12,8 @@ import (
 )
 
 const (
-	maxPrimaryKeys    = 4
 	maxDefinedColumns = 32
+	maxColumnName     = 255 // bytes
 
 	// defaultDeviation is how many seconds a version's timestamp may be from
 	// the present, as DescribeTable has it. (Source: the documentation of
@@ -23,10 +24,56 @@ const (
 	neverExpires = -1
 )
 
-// validName is the rule for tables and columns. (Source: the documentation's
-// naming conventions.)
+// validName is the rule for tables, indexes and the columns of a table's schema.
+// (Source: the documentation's naming conventions.)
 func validName(name string) bool {
 	return len(name) <= 255 && regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
+}
+
+// checkColumn checks the name of an attribute column in a request on rows: the
+// service takes more than the documentation allows. (Source: the official Java
+// SDK's tests, ParameterLegalityTest, testValidColumnName and testInvalidColumnName.)
+func checkColumn(name string) *refusal {
+	if name == "" || len(name) > maxColumnName || name[0] == '#' {
+		return invalid("Invalid column name: '%s'.", name)
+	}
+	return nil
+}
+
+// checkName checks a table's name. All actions do it first. (Source: the official
+// Java SDK's tests, ParameterLegalityTest, testInvalidTableName.)
+func checkName(name string) *refusal {
+	if !validName(name) {
+		return invalid("Invalid table name: '%s'.", name)
+	}
+	return nil
+}
+
+// checkTarget checks what a request on rows is directed at. There are no
+// transactions here, so a request that belongs to one must not pass: its test would
+// see what the service never shows. (Source of the message: the official Java SDK's
+// tests, LocalTxnTest, where it is that of starting a transaction on such a table;
+// that other actions answer with it is assumed.)
+func checkTarget(name, transaction string) *refusal {
+	if refused := checkName(name); refused != nil {
+		return refused
+	}
+	return checkTransaction(transaction)
+}
+
+func checkTransaction(id string) *refusal {
+	if id != "" {
+		return invalid("Try to call method using explicit transaction on explicit-transaction-disabled table.")
+	}
+	return nil
+}
+
+// checkTable checks that there is a table; nil: none.
+func checkTable(t *table, name string) *refusal {
+	if t == nil {
+		return refuse(http.StatusNotFound, "OTSObjectNotExist", "Requested table does not exist.", "there is no table %q", name)
+	}
+	return nil
 }
 
 func (s *Server) listTable(*otspb.ListTableRequest) (proto.Message, *refusal) {
@@ -59,8 +106,8 @@ func (s *Server) createTable(req *otspb.CreateTableRequest) (proto.Message, *ref
 }
 
 func checkMeta(meta *otspb.TableMeta) *refusal {
-	if name := meta.GetTableName(); !validName(name) {
-		return invalid("Invalid table name: '%s'.", name)
+	if refused := checkName(meta.GetTableName()); refused != nil {
+		return refused
 	}
 	if n := len(meta.GetPrimaryKey()); n < 1 || n > maxPrimaryKeys {
 		return invalid("The number of primary key columns must be in range: [1, %d].", maxPrimaryKeys)
@@ -75,6 +122,8 @@ func checkMeta(meta *otspb.TableMeta) *refusal {
 			return invalid("Duplicated primary key name: '%s'.", name)
 		case !isKnown(column.GetType()):
 			return invalid("Invalid column type, only STRING,INTEGER,BINARY is allowed.")
+		case column.Option != nil && !isKnown(column.GetOption()):
+			return refuseMessage("the option of the key column %q is %d", name, column.GetOption())
 		}
 		seen[name] = true
 		if column.Option == nil {
@@ -122,9 +171,12 @@ func checkIndexes(meta *otspb.TableMeta, indexes []*otspb.IndexMeta) *refusal {
 	seen := map[string]bool{meta.GetTableName(): true}
 	for _, index := range indexes {
 		name := index.GetName()
+		if refused := checkName(name); refused != nil {
+			return refused
+		}
 		switch {
-		case !validName(name):
-			return invalid("Invalid table name: '%s'.", name)
+		case !isKnown(index.GetIndexType()) || !isKnown(index.GetIndexUpdateMode()):
+			return refuseMessage("the index %q has the type %d and the update mode %d", name, index.GetIndexType(), index.GetIndexUpdateMode())
 		case seen[name]:
 			return invalid("Duplicated index name: '%s'.", name)
 		case len(index.GetPrimaryKey()) == 0:
@@ -133,7 +185,7 @@ func checkIndexes(meta *otspb.TableMeta, indexes []*otspb.IndexMeta) *refusal {
 		seen[name] = true
 		for _, column := range slices.Concat(index.GetPrimaryKey(), index.GetDefinedColumn()) {
 			if !columns[column] {
-				return invalid("The column '%s' of the index '%s' is neither a primary key column nor a defined column.", column, name)
+				return invalid("Column does not exist:%s.", column)
 			}
 		}
 	}

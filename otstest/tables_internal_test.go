@@ -56,6 +56,15 @@ func TestCreateTableRefusesWhatCannotBe(t *testing.T) {
 		"a key column of no type": {func(r *otspb.CreateTableRequest) {
 			r.TableMeta.PrimaryKey[0].Type = otspb.PrimaryKeyType(9).Enum()
 		}, "400 OTSParameterInvalid Invalid column type, only STRING,INTEGER,BINARY is allowed."},
+		"a key column with an option that is none": {func(r *otspb.CreateTableRequest) {
+			r.TableMeta.PrimaryKey[1].Option = otspb.PrimaryKeyOption(7).Enum()
+		}, "400 OTSParameterInvalid Failed to parse the ProtoBuf message."},
+		"an index of no type": {func(r *otspb.CreateTableRequest) {
+			r.IndexMetas = []*otspb.IndexMeta{{
+				Name: proto.String("i"), PrimaryKey: []string{"n"},
+				IndexUpdateMode: otspb.IndexUpdateMode_IUM_ASYNC_INDEX.Enum(), IndexType: otspb.IndexType(7).Enum(),
+			}}
+		}, "400 OTSParameterInvalid Failed to parse the ProtoBuf message."},
 		"a defined column of no type": {func(r *otspb.CreateTableRequest) {
 			bad := column("x")
 			bad.Type = otspb.DefinedColumnType(9).Enum()
@@ -120,7 +129,7 @@ func TestThereAreNoMoreTablesThanTheQuota(t *testing.T) {
 			for i := range c.tables - 1 {
 				require.Nil(t, create(i))
 			}
-			full := &Refusal{403, "OTSQuotaExhausted", "Number of tables exceeded the quota."}
+			full := &Refusal{403, "OTSQuotaExhausted", fmt.Sprintf("Number of tables exceeds the quota:%d.", c.tables)}
 			require.Equal(t, full, create(c.tables, index), "an index counts as a table")
 			require.Nil(t, create(c.tables))
 			require.Equal(t, full, create(c.tables+1))
@@ -149,8 +158,8 @@ func TestIndexesThatCannotBeAreRefused(t *testing.T) {
 		"twice":                   {[]*otspb.IndexMeta{index("i", "d"), index("i", "d")}, "Duplicated index name: 'i'."},
 		"named as the table":      {[]*otspb.IndexMeta{index("t", "d")}, "Duplicated index name: 't'."},
 		"without columns":         {[]*otspb.IndexMeta{index("i")}, "The index 'i' has no primary key column."},
-		"over an unknown column":  {[]*otspb.IndexMeta{index("i", "nosuch")}, "The column 'nosuch' of the index 'i' is neither a primary key column nor a defined column."},
-		"keeping unknown columns": {[]*otspb.IndexMeta{{Name: proto.String("i"), PrimaryKey: []string{"d"}, DefinedColumn: []string{"x"}}}, "The column 'x' of the index 'i' is neither a primary key column nor a defined column."},
+		"over an unknown column":  {[]*otspb.IndexMeta{index("i", "nosuch")}, "Column does not exist:nosuch."},
+		"keeping unknown columns": {[]*otspb.IndexMeta{{Name: proto.String("i"), PrimaryKey: []string{"d"}, DefinedColumn: []string{"x"}}}, "Column does not exist:x."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused := checkIndexes(meta, c.indexes)

@@ -80,6 +80,11 @@ func refuseMessage(reason string, args ...any) *refusal {
 	return refuse(http.StatusBadRequest, codeParameterInvalid, "Failed to parse the ProtoBuf message.", reason, args...)
 }
 
+// encoded is the refusal as the service sends it.
+func (r *refusal) encoded() *otspb.Error {
+	return &otspb.Error{Code: proto.String(r.Code), Message: proto.String(r.Message)}
+}
+
 // serveTablestore verifies a request, does it, and signs the answer.
 func (s *Server) serveTablestore(ctx context.Context, r *inbound) *answer {
 	seen := Request{Action: r.action(), AccessKeyID: r.header.Get("x-ots-accesskeyid"), RequestID: newRequestID()}
@@ -106,7 +111,7 @@ func (s *Server) serveTablestore(ctx context.Context, r *inbound) *answer {
 	status := http.StatusOK
 	if refused != nil {
 		status, seen.Code, seen.Message, seen.Reason = refused.StatusCode, refused.Code, refused.Message, refused.reason
-		message = &otspb.Error{Code: proto.String(refused.Code), Message: proto.String(refused.Message)}
+		message = refused.encoded()
 	}
 	seen.StatusCode = status
 	body, err := proto.Marshal(message)

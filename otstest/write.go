@@ -3,6 +3,7 @@ package otstest
 import (
 	"math"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -15,7 +16,6 @@ import (
 type change struct {
 	kind      otspb.OperationType
 	row       *pb.Row
-	size      int // bytes, as it was sent
 	condition condition
 	content   *otspb.ReturnContent
 }
@@ -27,44 +27,43 @@ type written struct {
 }
 
 func (s *Server) putRow(req *otspb.PutRowRequest) (proto.Message, *refusal) {
-	if refused := checkSize("PutRow", req.GetRow()); refused != nil {
-		return nil, refused
-	}
-	done, refused := s.change(req.GetTableName(), otspb.OperationType_PUT, req.GetRow(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("PutRow", req, otspb.OperationType_PUT, req.GetRow())
 	return &otspb.PutRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) updateRow(req *otspb.UpdateRowRequest) (proto.Message, *refusal) {
-	if refused := checkSize("UpdateRow", req.GetRowChange()); refused != nil {
-		return nil, refused
-	}
-	done, refused := s.change(req.GetTableName(), otspb.OperationType_UPDATE, req.GetRowChange(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("UpdateRow", req, otspb.OperationType_UPDATE, req.GetRowChange())
 	return &otspb.UpdateRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
 func (s *Server) deleteRow(req *otspb.DeleteRowRequest) (proto.Message, *refusal) {
-	done, refused := s.change(req.GetTableName(), otspb.OperationType_DELETE, req.GetPrimaryKey(), req.GetCondition(), req.GetReturnContent())
+	done, refused := s.change("DeleteRow", req, otspb.OperationType_DELETE, req.GetPrimaryKey())
 	return &otspb.DeleteRowResponse{Consumed: done.consumed, Row: done.row}, refused
 }
 
-func checkSize(action string, row []byte) *refusal {
-	if len(row) > maxWriteBytes {
-		return invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, len(row))
-	}
-	return nil
+// writeRequest is what the three writes of one row have in common.
+type writeRequest interface {
+	GetTableName() string
+	GetCondition() *otspb.Condition
+	GetReturnContent() *otspb.ReturnContent
+	GetTransactionId() string
 }
 
 // change does the one change of a request.
-func (s *Server) change(name string, kind otspb.OperationType, data []byte, c *otspb.Condition, content *otspb.ReturnContent) (done written, refused *refusal) {
-	wanted, refused := decodeChange(kind, data, c, content)
+func (s *Server) change(action string, req writeRequest, kind otspb.OperationType, data []byte) (done written, refused *refusal) {
+	name := req.GetTableName()
+	if refused = checkTarget(name, req.GetTransactionId()); refused != nil {
+		return done, refused
+	}
+	wanted, refused := decodeChange(kind, data, req.GetCondition(), req.GetReturnContent())
 	if refused != nil {
 		return done, refused
 	}
+	if size := sentSize(wanted.row); size > maxWriteBytes {
+		return done, invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, size)
+	}
 	s.store.write(name, func(t *table) {
 		if refused = checkTable(t, name); refused != nil {
-			return
-		}
-		if refused = wanted.check(t); refused != nil {
 			return
 		}
 		done, refused = s.apply(t, wanted)
@@ -78,7 +77,7 @@ func decodeChange(kind otspb.OperationType, data []byte, c *otspb.Condition, con
 	if refused != nil {
 		return nil, refused
 	}
-	made := &change{kind: kind, row: row, size: len(data), content: content}
+	made := &change{kind: kind, row: row, content: content}
 	switch what := content.GetReturnType(); {
 	case !isKnown(kind):
 		return nil, invalid("The type of row in batch write operation is invalid.")
@@ -95,16 +94,29 @@ func decodeChange(kind otspb.OperationType, data []byte, c *otspb.Condition, con
 	} else if row.Deleted {
 		return nil, invalid("Invalid request of put/update row: unexpected RowDeleteMarker in request.")
 	}
+	if refused = made.checkForm(); refused != nil {
+		return nil, refused
+	}
 	made.condition, refused = decodeCondition(c)
 	return made, refused
 }
 
 // check checks a change against the table, before any row is looked at.
 func (c *change) check(t *table) *refusal {
+	if refused := checkKey(t, c.row.PrimaryKey, autoMarks); refused != nil {
+		return refused
+	}
+	return c.condition.checkAutomatic(t, c)
+}
+
+// checkForm checks of a change what the table is not needed for; the service does
+// so first. (Source: the official Java SDK's tests, RestrictedItemTest,
+// testCase12, which sends a bad column name with a wrong key.)
+func (c *change) checkForm() *refusal {
 	if n := countAutomatic(c.row.PrimaryKey); n > 1 {
 		return invalid("%d pk auto increment exist in row.", n)
 	}
-	if refused := checkKey(t, c.row.PrimaryKey, autoMarks); refused != nil {
+	if refused := checkKeyForm(c.row.PrimaryKey, autoMarks); refused != nil {
 		return refused
 	}
 	columns := c.row.Columns
@@ -115,25 +127,26 @@ func (c *change) check(t *table) *refusal {
 		return invalid("The number of attribute columns exceeds the limit, limit count:%d, column count: %d.", maxAttributes, len(columns))
 	}
 	for i := range columns {
-		if refused := c.checkColumn(t, &columns[i]); refused != nil {
+		if refused := c.checkCell(&columns[i]); refused != nil {
 			return refused
 		}
 	}
-	return c.condition.checkAutomatic(t, c)
+	return nil
 }
 
-func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
-	deletes := cell.Op == pb.DeleteAllVersions || cell.Op == pb.DeleteOneVersion
-	switch {
-	case cell.Name == "":
+func (c *change) checkCell(cell *pb.Cell) *refusal {
+	if cell.Name == "" {
 		return invalid("No name is given for attribute column.")
-	case !validName(cell.Name):
-		return invalid("Invalid column name: '%s'.", cell.Name)
-	case isKey(t, cell.Name):
+	}
+	if refused := checkColumn(cell.Name); refused != nil {
+		return refused
+	}
+	switch {
+	case slices.ContainsFunc(c.row.PrimaryKey, func(k pb.Cell) bool { return k.Name == cell.Name }):
 		return invalid("Duplicated attribute column name with primary key column: %s.", cell.Name)
 	case c.kind == otspb.OperationType_PUT && cell.Op != pb.Put:
 		return invalid("OpType cannot be given for column name:%s in PutRow.", cell.Name)
-	case deletes && !cell.Absent:
+	case deletes(cell) && !cell.Absent:
 		return invalid("Column value cannot be given when type is DELETE_ONE_VERSION,DELETE_ALL_VERSION.")
 	case cell.Op == pb.DeleteOneVersion && !cell.HasTimestamp:
 		return invalid("Timestamp must be given when type is DELETE_ONE_VERSION.")
@@ -141,7 +154,7 @@ func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
 		return invalid("Timestamp cannot be given when type is DELETE_ALL_VERSION.")
 	case cell.HasTimestamp && (cell.Timestamp < 0 || cell.Timestamp >= math.MaxInt64/1000):
 		return invalid("Timestamp must be in range [0, INT64_MAX/1000).")
-	case deletes:
+	case deletes(cell):
 		return nil
 	case cell.Absent:
 		return invalid("No value is given for column name.")
@@ -149,7 +162,8 @@ func (c *change) checkColumn(t *table, cell *pb.Cell) *refusal {
 	return checkValue(cell)
 }
 
-// checkValue checks the value that a column gets.
+// checkValue checks the value that a column gets. (Source of the message for its
+// length: the official Java SDK's tests, RestrictedItemTest, testCase23.)
 func checkValue(cell *pb.Cell) *refusal {
 	v := cell.Value
 	switch kind := v.Kind(); {
@@ -160,16 +174,19 @@ func checkValue(cell *pb.Cell) *refusal {
 	case kind == pb.Double && math.IsInf(v.Double(), 0):
 		return invalid("Infinity can't be set to double value.")
 	case len(v.Text()) > maxTextCell:
-		return invalid("The length of attribute column: %s exceeded the MaxLength:%d with Current Length:%d.", cell.Name, maxTextCell, len(v.Text()))
+		return invalid("The length of attribute column: '%s' exceeds the MaxLength:%d with CurrentLength:%d.", cell.Name, maxTextCell, len(v.Text()))
 	case kind == pb.String && !utf8.ValidString(v.Text()):
 		return invalid("Value of column %s must be UTF8 encoding.", cell.Name)
 	}
 	return nil
 }
 
-// apply checks the condition and does the change. A refused change changes
-// nothing.
+// apply checks the change against the table and its row, and does it. A refused
+// change changes nothing.
 func (s *Server) apply(t *table, c *change) (written, *refusal) {
+	if refused := c.check(t); refused != nil {
+		return written{}, refused
+	}
 	now := s.opts.Now()
 	key := keyValues(c.row.PrimaryKey)
 	existing := t.get(key, now)
@@ -194,13 +211,26 @@ func (s *Server) apply(t *table, c *change) (written, *refusal) {
 				return written{}, refused
 			}
 		}
-		t.put(made)
+		if existing != nil || !c.onlyDeletes() {
+			t.put(made, now)
+		}
 	}
 	read := int32(0)
 	if !c.condition.isNone() {
 		read = 1
 	}
-	return written{consumed(read, units(c.size)), c.returned(t, made)}, nil
+	return written{consumed(read, units(dataSize(c.row))), c.returned(t, made, now)}, nil
+}
+
+// onlyDeletes reports whether the change is an update that deletes and does
+// nothing else: it makes no row where there is none. (Source: the official
+// Python SDK's tests, row_op_test.py, test_all_delete_in_update.)
+func (c *change) onlyDeletes() bool {
+	return c.kind == otspb.OperationType_UPDATE && !slices.ContainsFunc(c.row.Columns, func(cell pb.Cell) bool { return !deletes(&cell) })
+}
+
+func deletes(cell *pb.Cell) bool {
+	return cell.Op == pb.DeleteAllVersions || cell.Op == pb.DeleteOneVersion
 }
 
 // applyCell changes one column of r.
@@ -237,8 +267,11 @@ func (t *table) applyCell(r *row, cell *pb.Cell, now int64) *refusal {
 
 // returned is what the change's return type asks for: the key, or the newest
 // versions of the named columns, if none is named of those that it changed.
-func (c *change) returned(t *table, made *row) *string {
+func (c *change) returned(t *table, made *row, now time.Time) *string {
 	answer := &pb.Row{PrimaryKey: t.keyCells(made.key)}
+	if made = t.live(made, now); made == nil {
+		made = &row{}
+	}
 	switch c.content.GetReturnType() {
 	case otspb.ReturnType_RT_PK:
 	case otspb.ReturnType_RT_AFTER_MODIFY:

@@ -177,7 +177,7 @@ func (d *Decoder) cell(s string, c *Cell) (rest string, crc byte, err *SyntaxErr
 		}
 		c.Op = Op(s[1])
 		if c.Op != DeleteAllVersions && c.Op != DeleteOneVersion && c.Op != Increment {
-			return s, 0, d.fail(s[1:], ErrValue, int64(c.Op), 0)
+			return s, 0, d.fail(s[1:], ErrOp, int64(c.Op), 0)
 		}
 		s = s[2:]
 	}

@@ -142,7 +142,7 @@ func TestMalformedBuffersNameTheProblem(t *testing.T) {
 		"a string longer than it says":        {header + "\x01" + name + "\x05\x06\x00\x00\x00\x03\x00\x00\x00\x00a\x0a\x00", pb.SyntaxError{Offset: 17, Err: pb.ErrLength, Cell: "a", Got: 6, Want: 5}},
 		"a string of negative length":         {header + "\x01" + name + "\x05\x06\x00\x00\x00\x03\xff\xff\xff\xffa\x0a\x00", pb.SyntaxError{Offset: 17, Err: pb.ErrLength, Cell: "a", Got: 6, Want: 5 + math.MaxUint32}},
 		"an infinity with a payload":          {header + "\x01" + name + "\x05\x02\x00\x00\x00\x09a\x0a\x00", pb.SyntaxError{Offset: 17, Err: pb.ErrLength, Cell: "a", Got: 2, Want: 1}},
-		"an unknown operation":                {header + "\x01" + name + "\x06\x02\x0a\x00", pb.SyntaxError{Offset: 13, Err: pb.ErrValue, Cell: "a", Got: 2, Want: 0}},
+		"an unknown operation":                {header + "\x01" + name + "\x06\x02\x0a\x00", pb.SyntaxError{Offset: 13, Err: pb.ErrOp, Cell: "a", Got: 2, Want: 0}},
 		"a timestamp before the operation":    {header + "\x01" + name + "\x07aaaaaaaa\x06\x01", pb.SyntaxError{Offset: 21, Err: pb.ErrTag, Cell: "a", Got: 6, Want: int64(pb.TagCellChecksum)}},
 		"half a timestamp":                    {header + "\x01" + name + "\x07aaaa", pb.SyntaxError{Offset: 13, Err: pb.ErrTruncated, Cell: "a", Got: 4, Want: 8}},
 		"an extension longer than the buffer": {key + "\x0b\xff\x00\x00\x00", pb.SyntaxError{Offset: len(key) + 1, Err: pb.ErrTruncated, Got: 0, Want: 255}},

@@ -39,6 +39,8 @@ var (
 	// ErrKind says that the type byte, which is Got, is unknown. It is an
 	// ErrValue.
 	ErrKind = fmt.Errorf("%w: unknown type", ErrValue)
+	// ErrOp says that the operation, which is Got, is unknown. It is an ErrValue.
+	ErrOp = fmt.Errorf("%w: unknown operation", ErrValue)
 	// ErrLength says that a value is said to have Got bytes and takes Want. It
 	// is an ErrValue.
 	ErrLength = fmt.Errorf("%w: wrong length", ErrValue)

@@ -69,7 +69,7 @@ func sdkBody(change *tablestore.PutRowChange) ([]byte, error) {
 func BenchmarkEncodePutRow(b *testing.B) {
 	ours := put(100)
 	theirs := sdkPut(ours)
-	want, err := ourBody(text{}, ours)
+	want, _, err := ourBody(text{}, ours)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func BenchmarkEncodePutRow(b *testing.B) {
 	b.Run("impl=otsauth", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := ourBody(text{}, ours); err != nil {
+			if _, _, err := ourBody(text{}, ours); err != nil {
 				b.Fatal(err)
 			}
 		}
