@@ -2,7 +2,6 @@ package otsauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -486,9 +485,5 @@ func checkFetched(creds Credentials, now time.Time) error {
 
 // waitError says that ctx ended before a fetch did.
 func waitError(ctx context.Context) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
-	}
-	return fmt.Errorf("otsauth: gave up waiting for credentials: %w", err)
+	return fmt.Errorf("otsauth: gave up waiting for credentials: %w", endOf(ctx))
 }
