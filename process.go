@@ -19,8 +19,8 @@ const (
 	processGrace    = time.Second // for pipes that grandchildren hold open
 	maxProcessError = 4 << 10     // bytes of stderr
 
-	// unknownLifetime is how long credentials without an expiration are used
-	// before the source is asked again.
+	// unknownLifetime is how long a token without an expiration, of a program or
+	// a profile, is used before the source is asked again.
 	unknownLifetime = time.Minute
 )
 

@@ -65,6 +65,10 @@ type profileProvider struct {
 // configuration file out; ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true refuses the
 // modes External and CredentialsURI.
 //
+// A token in a file is somebody else's to renew: one without sts_expiration is used
+// for a minute before the file is read again, and one that has expired is an error
+// that matches [ErrExpired] and whose method Retryable says that waiting helps.
+//
 // Errors of Retrieve are a [*ProviderError] named "profile", and never quote a
 // file's text. The provider is safe for concurrent use.
 func Profile(opts *ProfileOptions) Provider {

@@ -2,6 +2,7 @@ package otsauth_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,11 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/client"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -197,6 +200,70 @@ func TestProfileFilesAreReadAtEachFetchAndNeverWritten(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, after, string(text))
+}
+
+// writeToken makes the file's only profile a token of the mode StsToken, with more
+// fields.
+func writeToken(t *testing.T, path string, c otsauth.Credentials, more string) {
+	t.Helper()
+	text := fmt.Sprintf(`{"name":"p","mode":"StsToken","access_key_id":%q,"access_key_secret":%q,"sts_token":%q%s}`,
+		c.AccessKeyID, c.AccessKeySecret.Reveal(), c.SecurityToken.Reveal(), more)
+	require.NoError(t, os.WriteFile(path, []byte(profiles(text)), 0o600))
+}
+
+func TestATokenInAFileIsFoundWhenSomebodyRenewsIt(t *testing.T) {
+	clearEnv(t)
+	path := configFile(t, "")
+	t.Run("without an expiration, within a minute", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			writeToken(t, path, numbered(1), "")
+			c := otsauth.NewCache(otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}), nil)
+			defer c.Close()
+			require.Equal(t, "STS.1", mustRetrieve(t, c).AccessKeyID)
+			writeToken(t, path, numbered(2), "")
+			time.Sleep(time.Minute)
+			mustRetrieve(t, c) // the cache had lapsed perhaps
+			synctest.Wait()
+			require.Equal(t, "STS.2", mustRetrieve(t, c).AccessKeyID)
+		})
+	})
+	t.Run("after its expiration, by a call that waits", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			server := otstest.NewServer(t, nil)
+			expiring := func(d time.Duration) {
+				creds, err := server.STS().Provider().Retrieve(t.Context())
+				require.NoError(t, err)
+				writeToken(t, path, creds, fmt.Sprintf(`,"sts_expiration":%d`, time.Now().Add(d).Unix()))
+			}
+			expiring(10 * time.Second)
+			c, err := client.New("https://otstest.invalid", server.Instance(), otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}), &client.Options{Transport: server.Transport()})
+			require.NoError(t, err)
+			defer c.Close()
+			_, err = c.ListTable(t.Context())
+			require.NoError(t, err)
+			time.Sleep(11 * time.Second)
+			time.AfterFunc(30*time.Second, func() { expiring(time.Hour) })
+			_, err = c.ListTable(t.Context())
+			require.NoError(t, err)
+		})
+	})
+	t.Run("and an expired one says what to do", func(t *testing.T) {
+		writeToken(t, path, numbered(1), `,"sts_expiration":1`)
+		_, err := otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}).Retrieve(t.Context())
+		require.ErrorIs(t, err, otsauth.ErrExpired)
+		require.ErrorContains(t, err, "renew sts_token in the file")
+		var r interface{ Retryable() bool }
+		require.ErrorAs(t, err, &r)
+		require.True(t, r.Retryable())
+	})
+	t.Run("of a shared credentials file as well", func(t *testing.T) {
+		shared := filepath.Join(t.TempDir(), "credentials")
+		require.NoError(t, os.WriteFile(shared, []byte("[default]\ntype=sts\naccess_key_id=STS.1\naccess_key_secret=sk\nsts_token=t\n"), 0o600))
+		creds, err := otsauth.Profile(&otsauth.ProfileOptions{CredentialsFile: shared}).Retrieve(t.Context())
+		require.NoError(t, err)
+		require.False(t, creds.ExpiresWithin(0))
+		require.True(t, creds.ExpiresWithin(time.Minute))
+	})
 }
 
 func TestAFileThatOthersCanReadEarnsOneWarning(t *testing.T) {
