@@ -80,9 +80,11 @@ func TestProfilesThatCannotWorkSayWhy(t *testing.T) {
 		"profiles in a circle": {
 			profiles(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"`+roleARN+`"}`, `{"name":"q","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"`+roleARN+`"}`), "", "p -> q -> p name each other in a circle",
 		},
-		"a source that is not there": {profiles(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"` + roleARN + `"}`), "", `source_profile "q" does not exist`},
-		"a role that is none":        {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"x"}`), "", "role ARN is"},
-		"a duration that is refused": {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"` + roleARN + `","expired_seconds":60}`), "", "Duration is 1m0s"},
+		"a current profile that is gone":   {profiles(`{"name":"staging","mode":"AK","access_key_id":"id","access_key_secret":"sk"}`), "", `current profile "p" of the configuration file does not exist`},
+		"a current profile of no profiles": {`{"current":"prod","profiles":[]}`, "", `current profile "prod"`},
+		"a source that is not there":       {profiles(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"` + roleARN + `"}`), "", `source_profile "q" does not exist`},
+		"a role that is none":              {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"x"}`), "", "role ARN is"},
+		"a duration that is refused":       {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"` + roleARN + `","expired_seconds":60}`), "", "Duration is 1m0s"},
 		"a command with an open quotation": {
 			profiles(`{"name":"p","mode":"External","process_command":"a 'b"}`), "", "ends inside a quotation",
 		},
@@ -126,6 +128,7 @@ func TestProfileIsNotConfigured(t *testing.T) {
 	for name, config := range map[string]string{
 		"without any file":                     "",
 		"with a file that has no profile":      `{"current":"","profiles":[]}`,
+		"with a default profile that is gone":  `{"current":"default","profiles":[]}`,
 		"with the empty profile of a new tool": `{"current":"default","profiles":[{"name":"default","mode":"AK","access_key_id":"","access_key_secret":""}]}`,
 		"with profiles of other names only":    `{"profiles":[{"name":"x","mode":"AK","access_key_id":"id","access_key_secret":"sk"}]}`,
 	} {
@@ -183,6 +186,14 @@ func TestTheSharedCredentialsFile(t *testing.T) {
 	_, err = otsauth.Profile(nil).Retrieve(t.Context())
 	require.ErrorContains(t, err, "line 2")
 	require.NotContains(t, err.Error(), hiddenSecret)
+}
+
+func TestACurrentProfileThatIsGoneDoesNotLetAChainMoveOn(t *testing.T) {
+	clearEnv(t)
+	profile := otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: configFile(t, `{"current":"prod","profiles":[{"name":"staging","mode":"AK","access_key_id":"staging","access_key_secret":"sk"}]}`)})
+	next := otsauth.Static(otsauth.Credentials{AccessKeyID: "another", AccessKeySecret: otsauth.NewSecret("identity")})
+	_, err := otsauth.Chain(profile, next).Retrieve(t.Context())
+	require.ErrorContains(t, err, `current profile "prod" of the configuration file does not exist`)
 }
 
 func TestProfileFilesAreReadAtEachFetchAndNeverWritten(t *testing.T) {
