@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// defaultFetchTimeout bounds one fetch when CacheOptions.Timeout is zero.
-const defaultFetchTimeout = 30 * time.Second
+// defaultFetchTimeout bounds one fetch when CacheOptions.Timeout is zero. It is above
+// what any source takes by itself, a program's minute too, and bounds a provider that
+// has no timeout of its own.
+const defaultFetchTimeout = 90 * time.Second
 
 // CacheOptions are the options of [NewCache]. Nil means all defaults.
 type CacheOptions struct {
@@ -24,7 +26,8 @@ type CacheOptions struct {
 	// longer than that to recover from an outage of its source.
 	RefreshBefore time.Duration
 	// Timeout bounds one fetch, through the context that the provider gets.
-	// Zero or less: 30 seconds.
+	// Zero or less: 90 seconds, more than a source takes by its own timeouts.
+	// Set it when a provider of your own can hang, or a program needs longer.
 	Timeout time.Duration
 	// Logger gets a debug record for each refresh and a warning for each
 	// failed one. Nil: nothing is logged.

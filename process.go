@@ -27,7 +27,8 @@ const (
 // ProcessOptions are the options of [Process]. Nil means all defaults.
 type ProcessOptions struct {
 	// Timeout bounds one run; the command, and on Unix all that it started, is killed
-	// then. Zero or less: 1 minute.
+	// then. Zero or less: 1 minute. A [Cache] bounds it as well, by 90 seconds if its
+	// own Timeout is not set.
 	Timeout time.Duration
 }
 
