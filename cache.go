@@ -19,11 +19,12 @@ const defaultFetchTimeout = 90 * time.Second
 
 // CacheOptions are the options of [NewCache]. Nil means all defaults.
 type CacheOptions struct {
-	// RefreshBefore is how long before the expiry a background refresh starts,
-	// less a random share of up to a fifth. Zero: a third of the lifetime, at
-	// most 15 minutes. Negative: no background refresh; the set is fetched
-	// again when a reader finds it expired. Set it when the service needs
-	// longer than that to recover from an outage of its source.
+	// RefreshBefore is how long before the expiry a background refresh starts at
+	// the latest; a random share of up to a fifth of it earlier, so that a fleet
+	// that started together spreads out. At most two thirds of the lifetime count.
+	// Zero: a third of the lifetime, at most 15 minutes. Negative: no background
+	// refresh; the set is fetched again when a reader finds it expired. Set it when
+	// outages of the source can last longer than that.
 	RefreshBefore time.Duration
 	// Timeout bounds one fetch, through the context that the provider gets.
 	// Zero or less: 90 seconds, more than a source takes by its own timeouts.
