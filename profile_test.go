@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otsauth/otsauth"
-	"github.com/otsauth/otsauth/client"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -238,24 +237,20 @@ func TestATokenInAFileIsFoundWhenSomebodyRenewsIt(t *testing.T) {
 			require.Equal(t, "STS.2", mustRetrieve(t, c).AccessKeyID)
 		})
 	})
-	t.Run("after its expiration, by a call that waits", func(t *testing.T) {
+	t.Run("after its expiration, within ten seconds", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			server := otstest.NewServer(t, nil)
-			expiring := func(d time.Duration) {
-				creds, err := server.STS().Provider().Retrieve(t.Context())
-				require.NoError(t, err)
-				writeToken(t, path, creds, fmt.Sprintf(`,"sts_expiration":%d`, time.Now().Add(d).Unix()))
-			}
-			expiring(10 * time.Second)
-			c, err := client.New("https://otstest.invalid", server.Instance(), otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}), &client.Options{Transport: server.Transport()})
-			require.NoError(t, err)
+			expiration := func(d time.Duration) string { return fmt.Sprintf(`,"sts_expiration":%d`, time.Now().Add(d).Unix()) }
+			writeToken(t, path, numbered(1), expiration(time.Minute))
+			c := otsauth.NewCache(otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}), nil)
 			defer c.Close()
-			_, err = c.ListTable(t.Context())
-			require.NoError(t, err)
-			time.Sleep(11 * time.Second)
-			time.AfterFunc(30*time.Second, func() { expiring(time.Hour) })
-			_, err = c.ListTable(t.Context())
-			require.NoError(t, err)
+			require.Equal(t, "STS.1", mustRetrieve(t, c).AccessKeyID)
+			time.Sleep(time.Minute)
+			_, err := c.Retrieve(t.Context())
+			require.ErrorIs(t, err, otsauth.ErrExpired)
+			time.Sleep(30 * time.Second)
+			writeToken(t, path, numbered(2), expiration(time.Hour))
+			time.Sleep(10 * time.Second)
+			require.Equal(t, "STS.2", mustRetrieve(t, c).AccessKeyID)
 		})
 	})
 	t.Run("and an expired one says what to do", func(t *testing.T) {
