@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	processTimeout  = time.Minute // as credentials-go
-	processGrace    = time.Second // for pipes that grandchildren hold open
-	maxProcessError = 4 << 10     // bytes of stderr
+	processTimeout  = time.Minute     // as credentials-go
+	processGrace    = 3 * time.Second // for pipes that grandchildren hold open, also on a machine that is overloaded
+	maxProcessError = 4 << 10         // bytes of stderr
 
 	// unknownLifetime is how long a token without an expiration, of a program or
 	// a profile, is used before the source is asked again.
