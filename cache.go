@@ -2,7 +2,6 @@ package otsauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -13,19 +12,23 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// defaultFetchTimeout bounds one fetch when CacheOptions.Timeout is zero.
-const defaultFetchTimeout = 30 * time.Second
+// defaultFetchTimeout bounds one fetch when CacheOptions.Timeout is zero. It is above
+// what any source takes by itself, a program's minute too, and bounds a provider that
+// has no timeout of its own.
+const defaultFetchTimeout = 90 * time.Second
 
 // CacheOptions are the options of [NewCache]. Nil means all defaults.
 type CacheOptions struct {
-	// RefreshBefore is how long before the expiry a background refresh starts,
-	// less a random share of up to a fifth. Zero: a third of the lifetime, at
-	// most 15 minutes. Negative: no background refresh; the set is fetched
-	// again when a reader finds it expired. Set it when the service needs
-	// longer than that to recover from an outage of its source.
+	// RefreshBefore is how long before the expiry a background refresh starts at
+	// the latest; a random share of up to a fifth of it earlier, so that a fleet
+	// that started together spreads out. At most two thirds of the lifetime count.
+	// Zero: a third of the lifetime, at most 15 minutes. Negative: no background
+	// refresh; the set is fetched again when a reader finds it expired. Set it when
+	// outages of the source can last longer than that.
 	RefreshBefore time.Duration
 	// Timeout bounds one fetch, through the context that the provider gets.
-	// Zero or less: 30 seconds.
+	// Zero or less: 90 seconds, more than a source takes by its own timeouts.
+	// Set it when a provider of your own can hang, or a program needs longer.
 	Timeout time.Duration
 	// Logger gets a debug record for each refresh and a warning for each
 	// failed one. Nil: nothing is logged.
@@ -101,7 +104,7 @@ type Cache struct {
 	retryAt  time.Time // no fetch before, when nothing valid is left
 	stats    Stats
 
-	rejected      Credentials // the set that Invalidate took last
+	rejected      Credentials // the set that Invalidate took last; zero: none in the last minute
 	rejections    int         // how many it took, each within a minute of the one before
 	rejectedAt    time.Time   // when it took the last one
 	believedUntil time.Time   // until then it takes none
@@ -240,44 +243,6 @@ func (c *Cache) deliver(r singleflight.Result) (Credentials, error) {
 	return creds, nil
 }
 
-// Invalidate says that a service has just rejected used. If that is the current
-// set, the next readers wait for another one; if another one is current already
-// nothing happens, so a late rejection never throws away newer credentials.
-//
-// A rejection can be an error. While the source is out of order the rejected set
-// goes on until it expires, and attempts follow each other as they do with nothing
-// valid left; if the source says that it will hand out no more, the set is dropped.
-// And a service that rejects every set does not make each of its answers a call of
-// the source: after the third rejection within a minute of the one before, the next
-// is ignored for 1 s, then for 2, 4, 8 and 10 s. A source that hands out the rejected
-// set again is believed for a minute. A source that has a method Invalidate itself,
-// as a Cache and a chain have, is told.
-func (c *Cache) Invalidate(used Credentials) {
-	if source, ok := c.source.(interface{ Invalidate(used Credentials) }); ok {
-		source.Invalidate(used) // first, or it could hand the set out again
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	s := c.current.Load()
-	if !s.valid(now) || s.refused || !s.creds.Equal(used) || now.Before(c.believedUntil) ||
-		s.repeats && now.Sub(s.fetched) < sameSetInterval && s.creds.Equal(c.rejected) {
-		return
-	}
-	if now.Sub(c.rejectedAt) > sameSetInterval {
-		c.rejections = 0
-	}
-	c.rejections++
-	c.rejected, c.rejectedAt = s.creds, now
-	if c.rejections >= manyRejections {
-		c.believedUntil = now.Add(backoff(c.rejections-manyRejections+1, 0, jitter()))
-	}
-	c.stats.Invalidations++
-	s.refused = true
-	s.check.Store(0)
-	c.retryAt = time.Time{}
-}
-
 // Stats returns the counters.
 func (c *Cache) Stats() Stats {
 	c.mu.Lock()
@@ -373,12 +338,17 @@ func (c *Cache) storeLocked(creds Credentials, now time.Time) {
 		s.expires = creds.Expires.UnixNano()
 	}
 	previous := c.current.Load()
-	s.repeats = creds.Equal(c.rejected) ||
-		previous != nil && creds.Equal(previous.creds) && creds.Expires.Equal(previous.creds.Expires)
+	c.forgetOldRejectionLocked(now)
+	same := previous != nil && creds.Equal(previous.creds) && creds.Expires.Equal(previous.creds.Expires)
+	s.repeats = same || creds.Equal(c.rejected)
 
 	due := refreshAt(now, creds.Expires, c.before, jitter())
-	if s.repeats && c.before >= 0 {
-		due = askAgainAt(now, creds.Expires)
+	switch again := askAgainAt(now, creds.Expires); {
+	case c.before < 0:
+	case same:
+		due = again
+	case s.repeats && again.Before(due): // the later of the two could be behind the expiry
+		due = again
 	}
 	s.check.Store(min(due.UnixNano(), s.expires))
 	c.current.Store(s)
@@ -486,9 +456,5 @@ func checkFetched(creds Credentials, now time.Time) error {
 
 // waitError says that ctx ended before a fetch did.
 func waitError(ctx context.Context) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
-	}
-	return fmt.Errorf("otsauth: gave up waiting for credentials: %w", err)
+	return fmt.Errorf("otsauth: gave up waiting for credentials: %w", endOf(ctx))
 }

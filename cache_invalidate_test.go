@@ -53,6 +53,34 @@ func TestInvalidate(t *testing.T) {
 			require.LessOrEqual(t, s.fetches.Load(), int64(3), "one minute of rejections")
 		})
 	})
+	t.Run("a source that insists on a set with an expiry that moves is refreshed as before", func(t *testing.T) {
+		for name, lifetime := range map[string]time.Duration{
+			"as credentialsgo's":                  50 * time.Second,
+			"as a program's without expiration":   time.Minute,
+			"as one's that extends a longer life": 90 * time.Second,
+		} {
+			s := &source{}
+			p := otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
+				s.fetches.Add(1)
+				time.Sleep(2 * time.Second)
+				creds := numbered(1)
+				creds.Expires = time.Now().Add(lifetime)
+				return creds, nil
+			})
+			synctest.Test(t, func(t *testing.T) {
+				c := otsauth.NewCache(p, nil)
+				defer c.Close()
+				c.Invalidate(mustRetrieve(t, c))
+				mustRetrieve(t, c)
+				for begun := time.Now(); time.Since(begun) < time.Hour; time.Sleep(time.Second) {
+					before := time.Now()
+					mustRetrieve(t, c)
+					require.Zero(t, time.Since(before), "a reader waited for a set %s, %s after the rejection", name, before.Sub(begun))
+				}
+				require.LessOrEqual(t, s.fetches.Load(), int64(time.Hour/(lifetime/2)), "and it is asked no more often")
+			})
+		}
+	})
 	t.Run("a pending backoff does not delay the fetch", func(t *testing.T) {
 		var down atomic.Bool
 		s := &source{lifetime: 15 * time.Minute, down: down.Load}

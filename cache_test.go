@@ -267,7 +267,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 
 func TestAFetchHasItsOwnTimeout(t *testing.T) {
 	for name, c := range map[string]struct{ option, want time.Duration }{
-		"by default 30 seconds": {0, 30 * time.Second},
+		"by default 90 seconds": {0, 90 * time.Second},
 		"or what is asked for":  {3 * time.Second, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -174,6 +174,9 @@ func (c *ChainProvider) walk(ctx context.Context) (Credentials, error) {
 	for i, p := range c.providers {
 		creds, err := retrieveApart(ctx, p)
 		switch {
+		case ctx.Err() != nil:
+			// Everybody left, and a provider may have said so by being not configured.
+			return Credentials{}, waitError(ctx)
 		case err == nil:
 			c.winner.CompareAndSwap(nil, &c.providers[i])
 			return chained(creds), nil

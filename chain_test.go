@@ -158,6 +158,32 @@ func TestAWalkEndsWhenNobodyWaitsForIt(t *testing.T) {
 	})
 }
 
+func TestAWalkThatEverybodyLeftChoosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		impatient := true
+		first := otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
+			if impatient { // takes the end of its context for its own absence
+				<-ctx.Done()
+				return otsauth.Credentials{}, errAbsent
+			}
+			return script("first", nil).Retrieve(ctx)
+		})
+		second := script("second", nil)
+		c := otsauth.Chain(first, second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := c.Retrieve(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		synctest.Wait()
+		require.Zero(t, second.calls.Load(), "nobody waits for the second one")
+
+		impatient = false
+		creds, err := c.Retrieve(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "chain/first", creds.Source)
+	})
+}
+
 func TestChainNamesProvidersThatDoNotNameThemselves(t *testing.T) {
 	c := otsauth.Chain(
 		otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return otsauth.Credentials{}, errAbsent }),

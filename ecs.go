@@ -52,7 +52,7 @@ type ECSOptions struct {
 	RoleName string
 	// DisableIMDSv1 forbids requests without a metadata token; so does
 	// ALIBABA_CLOUD_IMDSV1_DISABLED=true. By default they are made where the
-	// service does not issue one.
+	// service says that it issues none: HTTP 400, 403, 404, 405 or 501.
 	DisableIMDSv1 bool
 	// Endpoint is the URL of the metadata service. Empty: http://100.100.100.200.
 	Endpoint string
@@ -233,10 +233,23 @@ func (p *ecsRole) currentToken(ctx context.Context) (Secret, error) {
 		return token, nil
 	case err != nil: // silence does not say that the service is too old for tokens
 		return Secret{}, err
+	case !saysNoTokens(status):
+		return Secret{}, &answerError{"the metadata service gives no token now", status}
 	case p.opts.DisableIMDSv1 || envTrue("ALIBABA_CLOUD_IMDSV1_DISABLED"):
 		return Secret{}, &answerError{"the metadata service gives no token, and requests without one are disabled", status}
 	}
 	return Secret{}, nil
+}
+
+// saysNoTokens reports whether a service that answers status does not know metadata
+// tokens, or does not let this instance have one. What may pass, as an overload, says
+// nothing about that.
+func saysNoTokens(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 func (p *ecsRole) dropToken(token Secret) {

@@ -34,6 +34,26 @@ func TestSplitCommand(t *testing.T) {
 	}
 }
 
+func TestMaskSecrets(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"a long run":                     {"sent CAISabcdefghijklmnop to it", "sent [redacted] to it"},
+		"a token with slashes escaped":   {`{"SecurityToken":"CAIS\/abcdefghij\/klmnopqrstu\/vw"}`, `{"SecurityToken":"[redacted]"}`},
+		"and without its name":           {`got CAIS\/abcdefg\/hijklmnop`, "got [redacted]"},
+		"JSON in a string of JSON":       {`"{\"token\":\"CAIS\"}"`, `"{\"token\":\"[redacted]"}"`},
+		"a token broken into lines":      {"token:\nCAISabcdefghijk\nlmnopqrstuvwxy\nz\n", "token:\n[redacted]\n"},
+		"one of Windows":                 {"CAISabcdefghijk\r\nlmnopqrstuvwxy\r\nz\r\n", "[redacted]\n"},
+		"a short secret behind its name": {"SecretKey=abc/defgh, secret: Ab3dEf9hIjKlMnO", "SecretKey=[redacted], secret: [redacted]"},
+		"a short one behind a blank":     {"the secret Ab3dEf9hIjKlMnO is wrong", "the secret [redacted] is wrong"},
+		"quoted in another way":          {"key_secret = 'ab'; sts_token='c'", "key_secret = '[redacted]'; sts_token='[redacted]'"},
+		"what is no secret":              {"log in first: the token has expired and no key was found", "log in first: the token has expired and no key was found"},
+		"a message of several lines":     {"cannot reach vault\ntry again\n", "cannot reach vault\ntry again\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, maskSecrets(c.text))
+		})
+	}
+}
+
 func FuzzSplitCommand(f *testing.F) {
 	f.Add(`a 'b c' "d\"e" f\ g`)
 	f.Fuzz(func(t *testing.T, line string) {

@@ -15,19 +15,20 @@ import (
 )
 
 const (
-	processTimeout  = time.Minute // as credentials-go
-	processGrace    = time.Second // for pipes that grandchildren hold open
-	maxProcessError = 4 << 10     // bytes of stderr
+	processTimeout  = time.Minute     // as credentials-go
+	processGrace    = 3 * time.Second // for pipes that grandchildren hold open, also on a machine that is overloaded
+	maxProcessError = 4 << 10         // bytes of stderr
 
-	// unknownLifetime is how long credentials without an expiration are used
-	// before the source is asked again.
+	// unknownLifetime is how long a token without an expiration, of a program or
+	// a profile, is used before the source is asked again.
 	unknownLifetime = time.Minute
 )
 
 // ProcessOptions are the options of [Process]. Nil means all defaults.
 type ProcessOptions struct {
 	// Timeout bounds one run; the command, and on Unix all that it started, is killed
-	// then. Zero or less: 1 minute.
+	// then. Zero or less: 1 minute. A [Cache] bounds it as well, by 90 seconds if its
+	// own Timeout is not set.
 	Timeout time.Duration
 }
 
@@ -181,10 +182,21 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// maskSecrets masks what looks like a key or token: any run of 16 or more of the
-// characters that these consist of.
+// maskSecrets masks what looks like a key or token: lines that a long one was broken
+// into, what a name such as "token" introduces, however short, and any run of 16 or
+// more of the characters that keys consist of, also escaped. Better too much than a
+// part of a key.
 func maskSecrets(text string) string {
-	return regexp.MustCompile(`[A-Za-z0-9+/=._%:~\-]{16,}`).ReplaceAllString(text, redact.Mask)
+	const char = `[A-Za-z0-9+/=._%:~\\\-]`
+	for _, rule := range []struct{ secret, mask string }{
+		{`(?m)^` + char + `{8,}\r?(\n` + char + `+\r?)+$`, redact.Mask},
+		{`(?i)((?:secret|token|key|password)\w*[\\"']*\s*[:=][\\"'\s]*)[^\s"',;}]+`, "${1}" + redact.Mask},
+		{`(?i)((?:secret|token|key|password)[\\"']*\s+[\\"']*)[^\s"',;}]*[0-9][^\s"',;}]*`, "${1}" + redact.Mask},
+		{char + `{16,}`, redact.Mask},
+	} {
+		text = regexp.MustCompile(rule.secret).ReplaceAllString(text, rule.mask)
+	}
+	return text
 }
 
 // boundedBuffer keeps the first or the last limit bytes that are written. It

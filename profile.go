@@ -60,10 +60,15 @@ type profileProvider struct {
 //
 // The files are read at each fetch and never written. Profile is not configured
 // ([ErrNotConfigured]) if there is no file, or no profile was named and the file's
-// own choice is empty; a profile whose own source is not set up on this machine is
-// an error that stops a chain. ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true leaves the
+// own choice is empty and the shared file has no default; a choice that does not
+// exist, and a profile whose own source is not set up on this machine, are errors
+// that stop a chain. ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true leaves the
 // configuration file out; ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true refuses the
 // modes External and CredentialsURI.
+//
+// A token in a file is somebody else's to renew: one without sts_expiration is used
+// for a minute before the file is read again, and one that has expired is an error
+// that matches [ErrExpired] and whose method Retryable says that waiting helps.
 //
 // Errors of Retrieve are a [*ProviderError] named "profile", and never quote a
 // file's text. The provider is safe for concurrent use.
@@ -202,7 +207,8 @@ func chooseProfile(name string, config []byte, readShared func() ([]byte, error)
 		return nil, nil, err
 	}
 	current = firstOf(name, current, defaultProfile)
-	if found, ok := profiles[current]; ok && (name != "" || !found.isBlank()) {
+	found, exists := profiles[current]
+	if exists && (name != "" || !found.isBlank()) {
 		return profiles, found, nil
 	}
 	shared, err := readShared()
@@ -221,6 +227,9 @@ func chooseProfile(name string, config []byte, readShared func() ([]byte, error)
 		err = fmt.Errorf("%w: there is no ~/.aliyun/config.json and no ~/.alibabacloud/credentials", ErrNotConfigured)
 	case name != "":
 		err = fmt.Errorf("there is no profile %q in ~/.aliyun/config.json or ~/.alibabacloud/credentials", redact.Line(name, 60))
+	case !exists && current != defaultProfile:
+		// Somebody chose it: a chain that moved on would make the service somebody else.
+		err = fmt.Errorf("the current profile %q of the configuration file does not exist; choose another one, as with \"aliyun configure switch\"", redact.Line(current, 60))
 	default:
 		err = fmt.Errorf("%w: no profile was named, and there is none called %q, or it is empty", ErrNotConfigured, redact.Line(current, 60))
 	}

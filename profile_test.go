@@ -2,6 +2,7 @@ package otsauth_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -77,9 +79,11 @@ func TestProfilesThatCannotWorkSayWhy(t *testing.T) {
 		"profiles in a circle": {
 			profiles(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"`+roleARN+`"}`, `{"name":"q","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"`+roleARN+`"}`), "", "p -> q -> p name each other in a circle",
 		},
-		"a source that is not there": {profiles(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"` + roleARN + `"}`), "", `source_profile "q" does not exist`},
-		"a role that is none":        {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"x"}`), "", "role ARN is"},
-		"a duration that is refused": {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"` + roleARN + `","expired_seconds":60}`), "", "Duration is 1m0s"},
+		"a current profile that is gone":   {profiles(`{"name":"staging","mode":"AK","access_key_id":"id","access_key_secret":"sk"}`), "", `current profile "p" of the configuration file does not exist`},
+		"a current profile of no profiles": {`{"current":"prod","profiles":[]}`, "", `current profile "prod"`},
+		"a source that is not there":       {profiles(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"` + roleARN + `"}`), "", `source_profile "q" does not exist`},
+		"a role that is none":              {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"x"}`), "", "role ARN is"},
+		"a duration that is refused":       {profiles(`{"name":"p","mode":"RamRoleArn","access_key_id":"id","access_key_secret":"sk","ram_role_arn":"` + roleARN + `","expired_seconds":60}`), "", "Duration is 1m0s"},
 		"a command with an open quotation": {
 			profiles(`{"name":"p","mode":"External","process_command":"a 'b"}`), "", "ends inside a quotation",
 		},
@@ -123,6 +127,7 @@ func TestProfileIsNotConfigured(t *testing.T) {
 	for name, config := range map[string]string{
 		"without any file":                     "",
 		"with a file that has no profile":      `{"current":"","profiles":[]}`,
+		"with a default profile that is gone":  `{"current":"default","profiles":[]}`,
 		"with the empty profile of a new tool": `{"current":"default","profiles":[{"name":"default","mode":"AK","access_key_id":"","access_key_secret":""}]}`,
 		"with profiles of other names only":    `{"profiles":[{"name":"x","mode":"AK","access_key_id":"id","access_key_secret":"sk"}]}`,
 	} {
@@ -182,6 +187,14 @@ func TestTheSharedCredentialsFile(t *testing.T) {
 	require.NotContains(t, err.Error(), hiddenSecret)
 }
 
+func TestACurrentProfileThatIsGoneDoesNotLetAChainMoveOn(t *testing.T) {
+	clearEnv(t)
+	profile := otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: configFile(t, `{"current":"prod","profiles":[{"name":"staging","mode":"AK","access_key_id":"staging","access_key_secret":"sk"}]}`)})
+	next := otsauth.Static(otsauth.Credentials{AccessKeyID: "another", AccessKeySecret: otsauth.NewSecret("identity")})
+	_, err := otsauth.Chain(profile, next).Retrieve(t.Context())
+	require.ErrorContains(t, err, `current profile "prod" of the configuration file does not exist`)
+}
+
 func TestProfileFilesAreReadAtEachFetchAndNeverWritten(t *testing.T) {
 	clearEnv(t)
 	path := configFile(t, profiles(`{"name":"p","mode":"AK","access_key_id":"before","access_key_secret":"sk","unknown":1}`))
@@ -197,6 +210,66 @@ func TestProfileFilesAreReadAtEachFetchAndNeverWritten(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, after, string(text))
+}
+
+// writeToken makes the file's only profile a token of the mode StsToken, with more
+// fields.
+func writeToken(t *testing.T, path string, c otsauth.Credentials, more string) {
+	t.Helper()
+	text := fmt.Sprintf(`{"name":"p","mode":"StsToken","access_key_id":%q,"access_key_secret":%q,"sts_token":%q%s}`,
+		c.AccessKeyID, c.AccessKeySecret.Reveal(), c.SecurityToken.Reveal(), more)
+	require.NoError(t, os.WriteFile(path, []byte(profiles(text)), 0o600))
+}
+
+func TestATokenInAFileIsFoundWhenSomebodyRenewsIt(t *testing.T) {
+	clearEnv(t)
+	path := configFile(t, "")
+	t.Run("without an expiration, within a minute", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			writeToken(t, path, numbered(1), "")
+			c := otsauth.NewCache(otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}), nil)
+			defer c.Close()
+			require.Equal(t, "STS.1", mustRetrieve(t, c).AccessKeyID)
+			writeToken(t, path, numbered(2), "")
+			time.Sleep(time.Minute)
+			mustRetrieve(t, c) // the cache had lapsed perhaps
+			synctest.Wait()
+			require.Equal(t, "STS.2", mustRetrieve(t, c).AccessKeyID)
+		})
+	})
+	t.Run("after its expiration, within ten seconds", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			expiration := func(d time.Duration) string { return fmt.Sprintf(`,"sts_expiration":%d`, time.Now().Add(d).Unix()) }
+			writeToken(t, path, numbered(1), expiration(time.Minute))
+			c := otsauth.NewCache(otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}), nil)
+			defer c.Close()
+			require.Equal(t, "STS.1", mustRetrieve(t, c).AccessKeyID)
+			time.Sleep(time.Minute)
+			_, err := c.Retrieve(t.Context())
+			require.ErrorIs(t, err, otsauth.ErrExpired)
+			time.Sleep(30 * time.Second)
+			writeToken(t, path, numbered(2), expiration(time.Hour))
+			time.Sleep(10 * time.Second)
+			require.Equal(t, "STS.2", mustRetrieve(t, c).AccessKeyID)
+		})
+	})
+	t.Run("and an expired one says what to do", func(t *testing.T) {
+		writeToken(t, path, numbered(1), `,"sts_expiration":1`)
+		_, err := otsauth.Profile(&otsauth.ProfileOptions{ConfigFile: path}).Retrieve(t.Context())
+		require.ErrorIs(t, err, otsauth.ErrExpired)
+		require.ErrorContains(t, err, "renew sts_token in the file")
+		var r interface{ Retryable() bool }
+		require.ErrorAs(t, err, &r)
+		require.True(t, r.Retryable())
+	})
+	t.Run("of a shared credentials file as well", func(t *testing.T) {
+		shared := filepath.Join(t.TempDir(), "credentials")
+		require.NoError(t, os.WriteFile(shared, []byte("[default]\ntype=sts\naccess_key_id=STS.1\naccess_key_secret=sk\nsts_token=t\n"), 0o600))
+		creds, err := otsauth.Profile(&otsauth.ProfileOptions{CredentialsFile: shared}).Retrieve(t.Context())
+		require.NoError(t, err)
+		require.False(t, creds.ExpiresWithin(0))
+		require.True(t, creds.ExpiresWithin(time.Minute))
+	})
 }
 
 func TestAFileThatOthersCanReadEarnsOneWarning(t *testing.T) {

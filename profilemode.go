@@ -1,6 +1,7 @@
 package otsauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -173,17 +174,40 @@ func (p *cliProfile) keys(token string) Credentials {
 	}
 }
 
-// temporary returns a token that somebody else renews in the file.
+// temporary returns a token that somebody else renews in the file. It expires, or
+// is looked up again, so that a cache has the file read.
 func (b *profileBuilder) temporary(p *cliProfile) (Provider, error) {
 	if p.STSToken == "" {
 		return nil, &ConfigError{Field: "sts_token", Problem: "is empty, although the mode is StsToken"}
 	}
-	c := p.keys(p.STSToken)
-	if p.STSExpiration > 0 {
-		c.Expires = time.Unix(p.STSExpiration, 0)
-	}
-	return Static(c), nil
+	keys, expiration := p.keys(p.STSToken), p.STSExpiration
+	return ProviderFunc(func(ctx context.Context) (Credentials, error) {
+		c := keys
+		c.Expires = time.Now().Round(0).Add(unknownLifetime)
+		if expiration > 0 {
+			c.Expires = time.Unix(expiration, 0)
+		}
+		if c.ExpiresWithin(0) {
+			return Credentials{}, &ProviderError{Provider: c.Source, Err: expiredInFile{}}
+		}
+		return Static(c).Retrieve(ctx)
+	}), nil
 }
+
+// expiredInFile says that the token in a file has expired, and nobody has renewed
+// it yet.
+type expiredInFile struct{}
+
+// Error says what to do.
+func (expiredInFile) Error() string {
+	return ErrExpired.Error() + "; renew sts_token in the file, which is read again at each attempt"
+}
+
+// Unwrap returns [ErrExpired].
+func (expiredInFile) Unwrap() error { return ErrExpired }
+
+// Retryable returns true: whoever wrote the token can be about to write the next.
+func (expiredInFile) Retryable() bool { return true }
 
 func (b *profileBuilder) role(p *cliProfile, source Provider) (Provider, error) {
 	return AssumeRole(source, p.RoleARN, &AssumeRoleOptions{

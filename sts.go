@@ -54,7 +54,9 @@ type AssumeRoleOptions struct {
 	// HTTPClient sends the request; its CheckRedirect is not used, since a
 	// redirected request would take the security token to another host. Nil: a
 	// client with a timeout of 10 seconds and a transport that all providers
-	// share, that honours HTTPS_PROXY and that keeps no idle connection.
+	// share, that honours HTTPS_PROXY and that keeps no idle connection. Of its
+	// errors only those of the network, of TLS and of time are passed on: another
+	// one can quote an answer with keys in it.
 	HTTPClient *http.Client
 }
 

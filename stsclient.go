@@ -3,7 +3,6 @@ package otsauth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -142,20 +141,17 @@ func (a *credentialsAnswer) credentials() (Credentials, error) {
 }
 
 // send does req and returns the status and the bounded body. Its errors name
-// the host and no more of the URL.
+// the host and no more of the URL, and quote nothing of the answer.
 func send(client *http.Client, req *http.Request) (status int, body []byte, err error) {
 	resp, err := client.Do(req)
 	if err != nil {
-		if ue := (*url.Error)(nil); errors.As(err, &ue) {
-			err = ue.Err
-		}
-		return 0, nil, fmt.Errorf("no answer from %s: %w", req.URL.Host, err)
+		return 0, nil, fmt.Errorf("no answer from %s: %w", req.URL.Host, networkCause(req.Context(), err))
 	}
 	defer resp.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxSourceResponse+1))
 	switch {
 	case err != nil:
-		return 0, nil, fmt.Errorf("the answer of %s broke off: %w", req.URL.Host, err)
+		return 0, nil, fmt.Errorf("the answer of %s broke off: %w", req.URL.Host, networkCause(req.Context(), err))
 	case len(body) > maxSourceResponse:
 		return 0, nil, fmt.Errorf("the answer of %s is larger than %d bytes; check the endpoint", req.URL.Host, maxSourceResponse)
 	}

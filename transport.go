@@ -16,12 +16,13 @@ import (
 //nolint:gochecknoglobals // made once and never changed; one per provider would not bound anything
 var sharedTransport = sync.OnceValue(func() *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: sourceTimeout,
-		MaxConnsPerHost:       8,
-		DisableKeepAlives:     true,
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: checkProxy,
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  sourceTimeout,
+		MaxConnsPerHost:        8,
+		DisableKeepAlives:      true,
 	}
 })

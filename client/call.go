@@ -206,7 +206,7 @@ func (k *call) exchange(ctx context.Context, o *outcome) {
 	k.sent++
 	resp, err := k.client.opts.Transport.RoundTrip(req)
 	if err != nil {
-		o.err = k.failed(nil, err)
+		o.err = k.failed(nil, showable(err, o.used.SecurityToken.Reveal())) //nolint:forbidigo // so that it can be masked
 		o.err.Hint = nextStepAfter(err)
 		o.unsent = o.sending.neverSent(err, ctx.Err() != nil)
 		return
@@ -235,7 +235,7 @@ func (k *call) read(o *outcome) {
 	body, err := readBody(o.resp)
 	o.size = len(body)
 	if err != nil {
-		o.err = k.failed(o.resp, err)
+		o.err = k.failed(o.resp, showable(err, o.used.SecurityToken.Reveal())) //nolint:forbidigo // so that it can be masked
 		return
 	}
 	if !k.client.opts.InsecureSkipResponseCheck {

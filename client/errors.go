@@ -38,15 +38,15 @@ const (
 	CodeInternalServerError   Code = "OTSInternalServerError"
 	CodeTimeout               Code = "OTSTimeout"
 
-	CodeOutOfRowSizeLimit      Code = "OTSOutOfRowSizeLimit"
-	CodeOutOfColumnCountLimit  Code = "OTSOutOfColumnCountLimit"
-	CodeRequestBodyTooLarge    Code = "OTSRequestBodyTooLarge"
-	CodeRequestTimeout         Code = "OTSRequestTimeout"
-	CodeFlowControl            Code = "OTSFlowControl"
-	CodeCapacityUnitExhausted  Code = "OTSCapacityUnitExhausted"
-	CodeTooFrequentAdjustment  Code = "OTSTooFrequentReservedThroughputAdjustment"
-	CodeForbiddenUpdateReserve Code = "OTSForbiddenUpdateCapacityUnit"
-	CodeMethodNotAllowed       Code = "OTSMethodNotAllowed"
+	CodeOutOfRowSizeLimit                       Code = "OTSOutOfRowSizeLimit"
+	CodeOutOfColumnCountLimit                   Code = "OTSOutOfColumnCountLimit"
+	CodeRequestBodyTooLarge                     Code = "OTSRequestBodyTooLarge"
+	CodeRequestTimeout                          Code = "OTSRequestTimeout"
+	CodeFlowControl                             Code = "OTSFlowControl"
+	CodeCapacityUnitExhausted                   Code = "OTSCapacityUnitExhausted"
+	CodeTooFrequentReservedThroughputAdjustment Code = "OTSTooFrequentReservedThroughputAdjustment"
+	CodeForbiddenUpdateCapacityUnit             Code = "OTSForbiddenUpdateCapacityUnit"
+	CodeMethodNotAllowed                        Code = "OTSMethodNotAllowed"
 )
 
 // An Error is a call that failed. If the service answered with an error, Code
@@ -209,8 +209,8 @@ func hints() []nextStep {
 		{CodeOutOfRowSizeLimit, "", "split the row, or keep large values elsewhere"},
 		{CodeOutOfColumnCountLimit, "", "write fewer columns at once"},
 		{CodeRequestBodyTooLarge, "", "send fewer or smaller rows at once"},
-		{CodeTooFrequentAdjustment, "", "change a table's throughput less often"},
-		{CodeForbiddenUpdateReserve, "", "the instance's throughput is fixed; use another kind of instance, or leave Reserved out"},
+		{CodeTooFrequentReservedThroughputAdjustment, "", "change a table's throughput less often"},
+		{CodeForbiddenUpdateCapacityUnit, "", "the instance's throughput is fixed; use another kind of instance, or leave Reserved out"},
 		{CodeMethodNotAllowed, "", "a proxy between this machine and Tablestore changes the request's method"},
 	}
 }

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -159,6 +161,46 @@ func TestASecretThatIsSentNeverReachesAnError(t *testing.T) {
 		for _, text := range []string{err.Error(), fmt.Sprintf("%+v %#v", err, err)} {
 			require.False(t, strings.Contains(text, creds.SecurityToken.Reveal()) || strings.Contains(text, creds.AccessKeySecret.Reveal()), text)
 		}
+	}
+}
+
+// A proxy may echo the request, and net/http quotes what it does not understand.
+func TestAnAnswerThatIsNotHTTPIsNotQuoted(t *testing.T) {
+	creds := otsauth.Credentials{AccessKeyID: "STS.id", AccessKeySecret: otsauth.NewSecret("sk"), SecurityToken: otsauth.NewSecret("the-token")}
+	for name, answer := range map[string]string{
+		"no HTTP":                  "X-Ots-Ststoken: the-token\r\n\r\n",
+		"no status code":           "HTTP/1.1 the-token OK\r\n\r\n",
+		"a header without a colon": "HTTP/1.1 200 OK\r\nX-Ots-Ststoken the-token\r\n\r\n",
+		"a length that is none":    "HTTP/1.1 200 OK\r\nContent-Length: the-token\r\n\r\n",
+		"an unknown encoding":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: the-token\r\n\r\n",
+		"a chunk that is none":     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nthe-token\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer listener.Close()
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					_, _ = io.WriteString(conn, answer)
+				}
+			}()
+			var log bytes.Buffer
+			c, err := client.New("http://"+listener.Addr().String(), "i", otsauth.Static(creds), &client.Options{
+				Retry: client.NoRetryPolicy{}, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			})
+			require.NoError(t, err)
+			defer c.Close()
+			_, err = c.ListTable(t.Context())
+			require.Error(t, err)
+			for _, text := range []string{err.Error(), fmt.Sprintf("%#v", err), log.String()} {
+				require.NotContains(t, text, "token", text)
+			}
+		})
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/redact"
 	"github.com/otsauth/otsauth/signer"
 )
 
@@ -60,6 +62,44 @@ func networkHint(err error) string {
 	}
 	return ""
 }
+
+// showable returns a transport's error with a text that may be shown: net/http quotes
+// the line of an answer that it does not understand, and who wrote that may have echoed
+// the request with its token.
+func showable(err error, token string) error {
+	text, cause, isNetwork := err.Error(), err, false
+	if ue := (*url.Error)(nil); errors.As(err, &ue) { // a net.Error whatever its cause
+		cause = ue.Err
+	}
+	for _, target := range []any{new(net.Error), new(*tls.CertificateVerificationError), new(tls.RecordHeaderError)} {
+		isNetwork = isNetwork || errors.As(cause, target)
+	}
+	shown, _, quotes := strings.Cut(text, `"`)
+	if isNetwork || !quotes {
+		shown = text
+	} else {
+		shown += "(what arrived is not shown); look for something that does not speak HTTP as it should between this machine and Tablestore"
+	}
+	if token != "" {
+		shown = strings.ReplaceAll(shown, token, redact.Mask)
+	}
+	if shown == text {
+		return err
+	}
+	return &maskedError{shown, err}
+}
+
+// maskedError is an error with another text.
+type maskedError struct {
+	text string
+	err  error
+}
+
+// Error returns the text.
+func (e *maskedError) Error() string { return e.text }
+
+// Unwrap returns the error.
+func (e *maskedError) Unwrap() error { return e.err }
 
 // proxyError says that a proxy did not connect.
 type proxyError struct{ status int }

@@ -25,7 +25,10 @@ type sending struct {
 // http.NewRequestWithContext does, but for parsing the endpoint again.
 func (s *sending) newRequest(ctx context.Context, c *OTSClient, action string, body []byte) *http.Request {
 	req := &s.request
-	*req = *c.request.WithContext(s.watch(ctx))
+	if !isRead(action) { // to do nothing twice does no harm; watching costs a hundredth of a request
+		ctx = s.watch(ctx)
+	}
+	*req = *c.request.WithContext(ctx)
 	s.url = *c.request.URL
 	s.url.Path = "/" + action
 	req.URL = &s.url

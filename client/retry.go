@@ -3,7 +3,6 @@ package client
 import (
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -38,6 +37,8 @@ type Attempt struct {
 	// Executed says whether the service may have done what the request asks
 	// for without an answer having arrived: the connection broke or timed out
 	// after something had been written. An answer that is an error leaves it false.
+	// For an action that only reads it may be true though nothing was written: it does
+	// no harm, and nobody looks.
 	Executed bool
 	// NoCredentials says that nothing was sent, for want of credentials, or that
 	// the service rejected the token though it took one before, and there is no
@@ -124,16 +125,22 @@ func (NoDelayRetryPolicy) Next(a Attempt) (time.Duration, bool) {
 }
 
 func isRead(action string) bool {
-	return slices.Contains([]string{
-		"ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange",
+	switch action {
+	case "ListTable", "DescribeTable", "GetRow", "BatchGetRow", "GetRange",
 		"GetTimeseriesData", "ListTimeseriesTable", "DescribeTimeseriesTable", "QueryTimeseriesMeta",
 		"Search", "ParallelScan", "ComputeSplits", "ListSearchIndex", "DescribeSearchIndex",
-		"ListStream", "DescribeStream", "GetStreamRecord", "ComputeSplitPointsBySize", "GetShardIterator",
-	}, action)
+		"ListStream", "DescribeStream", "GetStreamRecord", "ComputeSplitPointsBySize", "GetShardIterator":
+		return true
+	}
+	return false
 }
 
 func isRowWrite(action string) bool {
-	return slices.Contains([]string{"PutRow", "UpdateRow", "DeleteRow", "BatchWriteRow"}, action)
+	switch action {
+	case "PutRow", "UpdateRow", "DeleteRow", "BatchWriteRow":
+		return true
+	}
+	return false
 }
 
 // shouldRetry holds the reference client's rules.

@@ -147,10 +147,12 @@ func TestErrorsOfTheProviderReachTheSDK(t *testing.T) {
 
 func TestACallEndsThoughTheSourceHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		credential := credentialsgo.Credential(otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
+		cache := otsauth.NewCache(otsauth.ProviderFunc(func(ctx context.Context) (otsauth.Credentials, error) {
 			<-ctx.Done()
 			return otsauth.Credentials{}, ctx.Err()
-		}))
+		}), nil)
+		defer cache.Close() // the fetch goes on
+		credential := credentialsgo.Credential(cache)
 		begun := time.Now()
 		_, err := credential.GetCredential()
 		require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -1,9 +1,6 @@
 package signer
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // A Difference is the first line of the string-to-sign that the service read
 // in another way.
@@ -18,9 +15,9 @@ type Difference struct {
 }
 
 // firstDifference compares two strings-to-sign line by line.
-func firstDifference(ours, theirs string) *Difference {
+func firstDifference(ours, theirs string, mask masker) *Difference {
 	sent := strings.Split(strings.TrimSuffix(ours, "\n"), "\n")
-	received := strings.Split(strings.TrimSuffix(strings.TrimSuffix(theirs, "\n"+v4Salt), "\n"), "\n")
+	received := strings.Split(asSigned(theirs), "\n")
 	offset := 0
 	for i := range max(len(sent), len(received)) {
 		var a, b string
@@ -34,9 +31,10 @@ func firstDifference(ours, theirs string) *Difference {
 			offset = min(offset+len(a)+1, len(ours)) // empty lines may follow in theirs
 			continue
 		}
-		d := &Difference{Part: partOf(i, a, b), Sent: maskLine(a), Received: maskLine(b)}
+		part := partOf(i, a, b)
+		d := &Difference{Part: mask.name(part), Sent: mask.line(a), Received: mask.line(b)}
 		if i > 2 && headerName(a) != headerName(b) { // one of them lacks the other's line
-			if headerName(a) == d.Part {
+			if headerName(a) == part {
 				d.Received = ""
 			} else {
 				d.Sent = ""
@@ -49,6 +47,22 @@ func firstDifference(ours, theirs string) *Difference {
 		return d
 	}
 	return nil
+}
+
+// asSigned returns the service's string-to-sign without its last line feed, and
+// without what its way here did to it: quotation marks around it, line ends of
+// another kind or, as in a log, written out, and white space or the salt of V4
+// behind it.
+func asSigned(theirs string) string {
+	theirs = strings.TrimSpace(theirs)
+	if quoted, ok := strings.CutPrefix(theirs, `"`); ok { // a path begins with a slash
+		theirs = strings.TrimSpace(strings.TrimSuffix(quoted, `"`))
+	}
+	if !strings.Contains(theirs, "\n") {
+		theirs = strings.NewReplacer(`\r\n`, "\n", `\n`, "\n").Replace(theirs)
+	}
+	theirs = strings.TrimSpace(strings.ReplaceAll(theirs, "\r", ""))
+	return strings.TrimRight(strings.TrimSuffix(theirs, "\n"+v4Salt), "\n")
 }
 
 // partOf names what differs in line i: of two headers the one that comes
@@ -86,24 +100,4 @@ func isMasked(ours, theirs string) bool {
 	_, isToken := tokenOf(ours)
 	value, both := tokenOf(theirs)
 	return isToken && both && strings.ContainsAny(value, "[*")
-}
-
-// maskLine hides the security token.
-func maskLine(text string) string {
-	if token, ok := tokenOf(text); ok {
-		return fmt.Sprintf("%s:[redacted, %d bytes]", strings.ToLower(headerSTSToken), len(token))
-	}
-	return text
-}
-
-func maskText(text string) string {
-	var b strings.Builder
-	for text := range strings.Lines(text) {
-		body, isLine := strings.CutSuffix(text, "\n")
-		b.WriteString(maskLine(body))
-		if isLine {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
 }

@@ -19,8 +19,10 @@ type ExplainOptions struct {
 	// Credentials are those that should have signed. Set them to have the
 	// signature computed again and the secret looked at for white space.
 	Credentials otsauth.Credentials
-	// ServerStringToSign is what the service signed; with V4 the "ots" at its
-	// end may be there or not, and its security token may be masked.
+	// ServerStringToSign is what the service signed, also as a log has it: with
+	// line ends of another kind or written out as \n, or in quotation marks. With
+	// V4 the "ots" at its end may be there or not, and its security token may be
+	// masked.
 	ServerStringToSign string
 	// ServerMessage is the message of the service's error.
 	ServerMessage string
@@ -28,6 +30,9 @@ type ExplainOptions struct {
 	ServerTime time.Time
 	// ServerVersion is the signature version that the service demands.
 	ServerVersion Version
+	// BodyUnknown says that the body given is not all that was sent. Set it where
+	// only the headers were logged: the body's digest is then not looked at.
+	BodyUnknown bool
 }
 
 // An Explanation says what a request is signed over and, as far as that shows,
@@ -63,10 +68,11 @@ func Explain(req *http.Request, body []byte, opts *ExplainOptions) (*Explanation
 	case x.header(headerSignatureV2) != "":
 		x.version = V2
 	}
+	mask := newMasker(req.Header, opts.Credentials)
 	if opts.ServerStringToSign != "" {
-		x.difference = firstDifference(x.text, opts.ServerStringToSign)
+		x.difference = firstDifference(x.text, opts.ServerStringToSign, mask)
 	}
-	e := &Explanation{Version: x.version, StringToSign: maskText(x.text), Difference: x.difference}
+	e := &Explanation{Version: x.version, StringToSign: mask.text(x.text), Difference: x.difference}
 	for _, look := range []func() string{
 		x.unsigned, x.wrongVersion, x.changedBody, x.clock, x.signDay, x.changed, x.wrongPath, x.wrongInstance,
 		x.wrongRegion, x.wrongKey, x.whiteSpace, x.wrongSignature, x.wrongSecret,
@@ -152,10 +158,15 @@ func (x *explainer) changedBody() string {
 	if got == "" {
 		return "x-ots-contentmd5 is missing: the request was not signed by Sign, or a proxy removed the header"
 	}
-	if got != base64.StdEncoding.EncodeToString(sum[:]) || x.says("Mismatch between MD5") {
-		return fmt.Sprintf("the body changed after it was signed: x-ots-contentmd5 is not the MD5 of these %d bytes; look for a proxy or a middleware that encodes bodies", len(x.body))
+	differs := !x.known.BodyUnknown && got != base64.StdEncoding.EncodeToString(sum[:])
+	if !differs && !x.says("Mismatch between MD5") {
+		return ""
 	}
-	return ""
+	digest := "its MD5"
+	if differs {
+		digest = fmt.Sprintf("the MD5 of these %d bytes", len(x.body))
+	}
+	return "the body changed after it was signed: x-ots-contentmd5 is not " + digest + "; look for a proxy or a middleware that encodes bodies"
 }
 
 func (x *explainer) clock() string {

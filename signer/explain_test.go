@@ -2,6 +2,7 @@ package signer_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 		"V2 where V4 is required":      {"", func(s *situation) { s.opts.ServerVersion = signer.V4 }, "signed with V2, and the service demands V4; set the Region", ""},
 		"V4 where V2 is required":      {"cn-hangzhou", func(s *situation) { s.opts.ServerVersion = signer.V2 }, "signed with V4, and the service demands V2; leave the Region", ""},
 		"another body":                 {"", func(s *situation) { s.body = []byte("bodY") }, "the body changed after it was signed", ""},
+		"headers without their body":   {"", func(s *situation) { s.body = nil; s.opts.BodyUnknown = true }, "", ""},
 		"another body, as it says":     {"", func(s *situation) { s.opts.ServerMessage = "Mismatch between MD5 value of request body" }, "the body changed", ""},
 		"no digest":                    {"", func(s *situation) { s.req.Header.Del("x-ots-contentmd5") }, "x-ots-contentmd5 is missing", ""},
 		"a clock that is behind":       {"", func(s *situation) { s.opts.ServerTime = time.Now().Add(time.Hour) }, "clock is 1h0m", ""},
@@ -63,6 +65,10 @@ func TestExplainNamesTheCause(t *testing.T) {
 		"a method that a redirect changed":        {"", func(s *situation) { server(s, strings.Replace(asSigned(s), "POST", "GET", 1)) }, "the method was changed", "method"},
 		"a masked token is not a difference":      {"", func(s *situation) { server(s, strings.Replace(asSigned(s), token, "[redacted]", 1)) }, "another secret", ""},
 		"the salt of V4 is not a difference":      {"cn-hangzhou", func(s *situation) { server(s, asSigned(s)+"ots") }, "another secret", ""},
+		"the salt of V4 and a line feed":          {"cn-hangzhou", func(s *situation) { server(s, asSigned(s)+"ots\r\n") }, "another secret", ""},
+		"line ends of Windows":                    {"cn-hangzhou", func(s *situation) { server(s, strings.ReplaceAll(asSigned(s), "\n", "\r\n")+"ots") }, "another secret", ""},
+		"line feeds written out, in quotes":       {"", func(s *situation) { server(s, `"`+strings.ReplaceAll(asSigned(s), "\n", `\n`)+"\"\n") }, "another secret", ""},
+		"line ends of Windows written out":        {"", func(s *situation) { server(s, strings.ReplaceAll(asSigned(s), "\n", `\r\n`)) }, "another secret", ""},
 		"another token":                           {"", func(s *situation) { server(s, strings.Replace(asSigned(s), token, "hush-other-token", 1)) }, "x-ots-ststoken was changed", "x-ots-ststoken"},
 		"an endpoint with a slash at its end":     {"", func(s *situation) { s.req.URL.Path = "//GetRow" }, "slash at the end of the endpoint", ""},
 		"another instance than the host's":        {"", func(s *situation) { s.req.URL.Host = "other.cn-hangzhou.ots.aliyuncs.com" }, `the request is for instance "my-instance"`, ""},
@@ -107,6 +113,35 @@ func TestExplainNamesTheCause(t *testing.T) {
 			at := e.Difference.Offset
 			require.Equal(t, ours[:at], theirs[:at], "the offset is behind the first difference")
 			require.False(t, at < len(ours) && at < len(theirs) && ours[at] == theirs[at], "the offset is before the first difference")
+		})
+	}
+}
+
+func TestExplainShowsNoTokenInWhateverFormTheServicesTextComes(t *testing.T) {
+	const token = "hush-hush/token+"
+	req := newRequest(t, "GetRow")
+	_, err := newSigner(t, creds(token), nil).Sign(t.Context(), req, []byte("body"))
+	require.NoError(t, err)
+	signed := signer.StringToSign(req.Method, req.URL.Path, req.Header)
+	for name, text := range map[string]string{
+		"all in one line":                      strings.ReplaceAll(signed, "\n", ", "),
+		"line feeds written out":               strings.ReplaceAll(signed, "\n", `\n`),
+		"line feeds written out, and one more": "text: " + strings.ReplaceAll(signed, "\n", `\n`) + "\n\n",
+		"indented":                             "  " + strings.ReplaceAll(signed, "\n", "\n  "),
+		"encoded as of a URL":                  url.QueryEscape(signed),
+		"encoded as of JSON":                   strings.ReplaceAll(strings.ReplaceAll(signed, "\n", ", "), "/", `\/`),
+		"a token without its name":             strings.ReplaceAll(signed, "x-ots-ststoken:", "x-ots-t:"),
+		"a token without any name":             strings.ReplaceAll(signed, "x-ots-ststoken:", ""),
+		"another token, run together":          strings.ReplaceAll(strings.ReplaceAll(signed, "\n", " "), token, "hush-other"),
+		"another token without a colon":        strings.ReplaceAll(strings.ReplaceAll(signed, "ststoken:", "ststoken="), token, "hush-other"),
+		"a token of another spelling":          strings.ReplaceAll(signed, "x-ots-ststoken:", "X-OTS-STSToken: "),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, known := range []otsauth.Credentials{{}, creds(token)} {
+				e, err := signer.Explain(req, []byte("body"), &signer.ExplainOptions{ServerStringToSign: text, Credentials: known})
+				require.NoError(t, err)
+				require.NotContains(t, e.String(), "hush", "a token is shown")
+			}
 		})
 	}
 }

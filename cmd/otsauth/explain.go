@@ -30,11 +30,11 @@ type explain struct {
 
 // Run is called by kong.
 func (e *explain) Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	req, body, err := e.read(in)
+	req, body, whole, err := e.read(in)
 	if err != nil {
 		return err
 	}
-	opts := &signer.ExplainOptions{ServerMessage: e.Message, ServerTime: e.Time}
+	opts := &signer.ExplainOptions{ServerMessage: e.Message, ServerTime: e.Time, BodyUnknown: !whole}
 	if e.RequireV4 {
 		opts.ServerVersion = signer.V4
 	}
@@ -59,27 +59,28 @@ func (e *explain) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 // read parses the request. Its body may be missing, as where only the headers
-// were logged.
-func (e *explain) read(in io.Reader) (*http.Request, []byte, error) {
+// were logged, or be cut off; it is not whole then.
+func (e *explain) read(in io.Reader) (req *http.Request, body []byte, whole bool, err error) {
 	if e.Request != "-" {
 		f, err := os.Open(e.Request)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
 		defer f.Close()
 		in = f
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxRequest))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
+	req, err = http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
 	if err != nil { // its text could quote a header
-		return nil, nil, errors.New(`this is not an HTTP request: it begins with a line such as "POST /GetRow HTTP/1.1", then headers and an empty line`)
+		return nil, nil, false, errors.New(`this is not an HTTP request: it begins with a line such as "POST /GetRow HTTP/1.1", then headers and an empty line`)
 	}
-	body, err := io.ReadAll(req.Body)
+	body, err = io.ReadAll(req.Body)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil
+		return req, body, false, nil
 	}
-	return req, body, err
+	sized := req.Header.Get("Content-Length") != "" || req.TransferEncoding != nil
+	return req, body, sized, err
 }

@@ -129,6 +129,20 @@ func TestExplainSaysWhyASignatureIsWrong(t *testing.T) {
 		require.NoError(t, (&explain{Request: requestFile, Service: serviceFile}).Run(t.Context(), nil, &out))
 		require.Contains(t, out.String(), "first difference: x-ots-apiversion")
 	})
+	t.Run("headers alone, of a request with a body", func(t *testing.T) {
+		for name, headers := range map[string]string{
+			"with its length":    strings.Replace(request, "Content-Length: 0", "Content-Length: 10", 1),
+			"without its length": strings.Replace(request, "Content-Length: 0\r\n", "", 1),
+			"in chunks":          strings.Replace(request, "Content-Length: 0", "Transfer-Encoding: chunked", 1),
+		} {
+			headers = strings.Replace(headers, "1B2M2Y8AsgTpgAmY7PhCfg==", "XrY7u+Ae7tCTyyK7j1rNww==", 1)
+			for message, want := range map[string]string{"Signature mismatch.": "none found", "Mismatch between MD5 value": "x-ots-contentmd5 is not its MD5"} {
+				var out bytes.Buffer
+				require.NoError(t, (&explain{Request: "-", Message: message}).Run(t.Context(), strings.NewReader(headers), &out), name)
+				require.Contains(t, out.String(), want, name)
+			}
+		}
+	})
 	t.Run("what is no request", func(t *testing.T) {
 		err := (&explain{Request: "-"}).Run(t.Context(), strings.NewReader("hunter2"), &bytes.Buffer{})
 		require.ErrorContains(t, err, "not an HTTP request")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -18,7 +17,7 @@ type tally struct {
 	begun time.Time
 
 	mu        sync.Mutex // guards the fields below
-	latencies []time.Duration
+	latencies histogram
 	failed    int
 	firstErr  error
 	rotations int
@@ -35,7 +34,7 @@ func newTally() *tally { return &tally{begun: time.Now(), rotations: -1} } // th
 func (t *tally) request(took time.Duration, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.latencies = append(t.latencies, took)
+	t.latencies.add(took)
 	if err != nil {
 		t.failed++
 		if t.firstErr == nil {
@@ -85,7 +84,7 @@ func (t *tally) progress(server *otstest.Server) (line string, notes []string) {
 	defer t.mu.Unlock()
 	notes, t.notes = t.notes, nil
 	return fmt.Sprintf("%5.1fs  requests %d  rotations %d  STS calls %d  failures %d",
-		time.Since(t.begun).Seconds(), len(t.latencies), max(t.rotations, 0), calls, t.failed), notes
+		time.Since(t.begun).Seconds(), t.latencies.total, max(t.rotations, 0), calls, t.failed), notes
 }
 
 // report writes the table, and returns an error if a request failed, or if
@@ -93,7 +92,6 @@ func (t *tally) progress(server *otstest.Server) (line string, notes []string) {
 func (t *tally) report(out io.Writer, server *otstest.Server) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	slices.Sort(t.latencies)
 	outage := "none"
 	if t.wasDown > 0 {
 		outage = t.wasDown.Round(100 * time.Millisecond).String()
@@ -103,14 +101,14 @@ func (t *tally) report(out io.Writer, server *otstest.Server) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]any{
-		{"requests sent", len(t.latencies)},
+		{"requests sent", t.latencies.total},
 		{"failed", t.failed},
 		{"rotations", max(t.rotations, 0)},
 		{"STS calls", server.Stats().STSCalls},
 		{"STS outage", outage},
 		{"tokens revoked", t.revoked},
-		{"latency p50", percentile(t.latencies, 0.50)},
-		{"latency p99", percentile(t.latencies, 0.99)},
+		{"latency p50", t.latencies.percentile(0.50)},
+		{"latency p99", t.latencies.percentile(0.99)},
 		{"worst wait for credentials", t.worstWait.Round(time.Millisecond)},
 	} {
 		fmt.Fprintf(w, "%s\t%v\n", row[0], row[1])
@@ -119,20 +117,12 @@ func (t *tally) report(out io.Writer, server *otstest.Server) error {
 		return err
 	}
 	switch {
-	case len(t.latencies) == 0:
+	case t.latencies.total == 0:
 		return errors.New("no request was sent")
 	case t.failed > 0:
-		return fmt.Errorf("%d of %d requests failed, the first with: %w", t.failed, len(t.latencies), t.firstErr)
+		return fmt.Errorf("%d of %d requests failed, the first with: %w", t.failed, t.latencies.total, t.firstErr)
 	case !t.expired || t.revoked == 0:
 		return errors.New("no request failed, but there was no time for an outage that outlives a token and for a revocation; give a longer --duration")
 	}
 	return nil
-}
-
-// percentile returns a quantile of sorted durations.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[int(p*float64(len(sorted)-1))].Round(10 * time.Microsecond)
 }

@@ -1,0 +1,80 @@
+package otsauth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// networkCause returns what may be shown of the error that net/http gave for a
+// request or for its answer's body. It names what is kept, since the rest can hold
+// a secret: net/http quotes the line of an answer that it does not understand, the
+// Location of a redirect, and the URL of a proxy with its password.
+func networkCause(ctx context.Context, err error) error {
+	var (
+		operation   *net.OpError
+		name        *net.DNSError
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		proxy       *proxyError
+		network     net.Error
+	)
+	switch {
+	case ctx.Err() != nil:
+		return endOf(ctx)
+	case errors.As(err, &operation):
+		return operation
+	case errors.As(err, &name):
+		return name
+	case errors.As(err, &certificate):
+		return certificate
+	case errors.As(err, &record):
+		return record
+	case errors.As(err, &proxy):
+		return proxy
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return http.ErrSchemeMismatch
+	case errors.As(err, &network) && network.Timeout():
+		return fmt.Errorf("it did not answer in time: %w", context.DeadlineExceeded)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	}
+	return errNotHTTP
+}
+
+// errNotHTTP stands for every error of net/http that networkCause does not name.
+var errNotHTTP = errors.New("what is there does not speak HTTP as it should; check the address and the proxy " +
+	"(the text of the error can hold keys and is not shown)")
+
+// A proxyError is a proxy's refusal to connect to a source. Only the status is
+// kept: the proxy wrote the text behind it.
+type proxyError struct{ status int }
+
+// Error returns the status.
+func (e *proxyError) Error() string {
+	return "the proxy refused to connect: " + strconv.Itoa(e.status) + " " + http.StatusText(e.status) + "; check HTTPS_PROXY and NO_PROXY"
+}
+
+// checkProxy is the OnProxyConnectResponse of a transport.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return &proxyError{answer.StatusCode}
+	}
+	return nil
+}
+
+// endOf returns the error of a context that has ended, with its cause if that is
+// another one.
+func endOf(ctx context.Context) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}
