@@ -116,6 +116,9 @@ func (c *change) checkForm() *refusal {
 	if n := countAutomatic(c.row.PrimaryKey); n > 1 {
 		return invalid("%d pk auto increment exist in row.", n)
 	}
+	if refused := checkKeyCount(c.row.PrimaryKey, maxPrimaryKeys); refused != nil {
+		return refused
+	}
 	if refused := checkKeyForm(c.row.PrimaryKey, autoMarks); refused != nil {
 		return refused
 	}
