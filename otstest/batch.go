@@ -119,7 +119,7 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 	var answer *otspb.BatchWriteRowResponse
 	s.store.writeAll(tableNames(req), func(tables []*table) {
 		for i, t := range tables {
-			if refused = checkTable(t, batches[i].name); refused != nil {
+			if refused = checkWritable(t, batches[i].name); refused != nil {
 				return
 			}
 			batches[i].table = t

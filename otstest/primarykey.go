@@ -23,15 +23,20 @@ const (
 )
 
 // checkRead checks what a read is directed at, and the number of its keys' columns,
-// which refuses all of a batch. A write has its limit before the table is looked for.
-// (Source: the official Java SDK's tests, RestrictedItemTest, testCase16, which makes
-// the table before it reads.)
+// which refuses all of a batch. A write has its limit before the table is looked for,
+// but an index has more of them than a table. (Source: the official Java SDK's tests,
+// RestrictedItemTest, testCase16, which makes the table before it reads; of an index's
+// number, the documentation's limits. Its message is assumed.)
 func checkRead(t *table, name string, keys ...*pb.Row) *refusal {
 	if refused := checkTable(t, name); refused != nil {
 		return refused
 	}
+	limit := maxPrimaryKeys
+	if t.isIndex {
+		limit = maxIndexPrimaryKeys
+	}
 	for _, key := range keys {
-		if refused := checkKeyCount(key.PrimaryKey, maxPrimaryKeys); refused != nil {
+		if refused := checkKeyCount(key.PrimaryKey, limit); refused != nil {
 			return refused
 		}
 	}

@@ -63,7 +63,7 @@ func (s *Server) change(action string, req writeRequest, kind otspb.OperationTyp
 		return done, invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, size)
 	}
 	s.store.write(name, func(t *table) {
-		if refused = checkTable(t, name); refused != nil {
+		if refused = checkWritable(t, name); refused != nil {
 			return
 		}
 		done, refused = s.apply(t, wanted)
