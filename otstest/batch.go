@@ -86,7 +86,7 @@ func decodeReads(m *otspb.TableInBatchGetRowRequest) (*tableRead, *refusal) {
 func (s *Server) getRows(r *tableRead) (answer *otspb.TableInBatchGetRowResponse, refused *refusal) {
 	answer = &otspb.TableInBatchGetRowResponse{TableName: proto.String(r.name)}
 	s.store.read(r.name, func(t *table) {
-		if refused = checkTable(t, r.name); refused != nil {
+		if refused = checkRead(t, r.name, r.keys...); refused != nil {
 			return
 		}
 		for _, key := range r.keys {
@@ -119,7 +119,7 @@ func (s *Server) batchWriteRow(req *otspb.BatchWriteRowRequest) (proto.Message, 
 	var answer *otspb.BatchWriteRowResponse
 	s.store.writeAll(tableNames(req), func(tables []*table) {
 		for i, t := range tables {
-			if refused = checkTable(t, batches[i].name); refused != nil {
+			if refused = checkWritable(t, batches[i].name); refused != nil {
 				return
 			}
 			batches[i].table = t

@@ -39,16 +39,21 @@ func (s *Server) updateTable(req *otspb.UpdateTableRequest) (proto.Message, *ref
 	}
 	var response proto.Message
 	s.store.write(req.GetTableName(), func(t *table) {
-		if refused = checkTable(t, req.GetTableName()); refused != nil {
+		if refused = checkWritable(t, req.GetTableName()); refused != nil {
+			return
+		}
+		options := proto.CloneOf(t.options)
+		proto.Merge(options, req.GetTableOptions())
+		if refused = checkIndexed(t.indexes, options); refused != nil {
 			return
 		}
 		if cu := req.GetReservedThroughput().GetCapacityUnit(); cu != nil {
 			proto.Merge(t.throughput, cu)
 			t.adjusted = s.opts.Now()
 		}
-		if options := req.GetTableOptions(); options != nil {
+		if req.GetTableOptions() != nil {
 			t.dropDead(s.opts.Now()) // a longer time to live does not bring back what was lost
-			proto.Merge(t.options, options)
+			t.options = options
 			t.trim()
 		}
 		if stream := req.GetStreamSpec(); stream != nil {
@@ -81,10 +86,7 @@ func (s *Server) deleteTable(req *otspb.DeleteTableRequest) (proto.Message, *ref
 	if refused := checkName(name); refused != nil {
 		return nil, refused
 	}
-	if !s.store.remove(name) {
-		return nil, checkTable(nil, name)
-	}
-	return &otspb.DeleteTableResponse{}, nil
+	return &otspb.DeleteTableResponse{}, s.store.remove(name)
 }
 
 func (t *table) throughputDetails() *otspb.ReservedThroughputDetails {

@@ -12,11 +12,13 @@
 //
 // The actions on tables, rows, ranges and batches work on an ordered store in
 // memory, with versions, time to live (by [Options].Now), auto-increment keys,
-// conditions and filters, and atomic batches. There are no search, SQL, time series
-// or transactions; a request that belongs to a transaction is refused, and streams
-// and indexes are described and do nothing. A version may have any timestamp, so that
-// tests can use small ones; the service refuses those that are further from the
-// present than the table's MaxTimeDeviation.
+// conditions and filters, and atomic batches. A secondary index that CreateTable makes
+// is read under its own name, and a global one follows its table at once, as a local
+// one does: the service takes a moment. There are no search, SQL, time series or
+// transactions; a request that belongs to a transaction is refused, and streams are
+// described and do nothing. A version may have any timestamp, so that tests can use
+// small ones; the service refuses those that are further from the present than the
+// table's MaxTimeDeviation.
 //
 // Where the official SDKs' own tests, which are run against the real service, and
 // its documentation differ, otstest does as those tests expect. What it does in a few

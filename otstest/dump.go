@@ -12,7 +12,8 @@ import (
 // Dump returns all tables as text, for a test to compare or to print: a line a
 // table, its rows in the order of their keys below, and each row's columns by
 // name below that, the newest version first, with its timestamp in
-// milliseconds behind "@". Data that is past its time to live is left out.
+// milliseconds behind "@". Data that is past its time to live is left out, and so
+// are indexes.
 func (s *Server) Dump() string {
 	var b strings.Builder
 	now := s.opts.Now()

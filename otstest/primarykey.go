@@ -22,14 +22,39 @@ const (
 	autoMarks        // AutoIncrement
 )
 
+// checkRead checks what a read is directed at, and the number of its keys' columns,
+// which refuses all of a batch. A write has its limit before the table is looked for,
+// but an index has more of them than a table. (Source: the official Java SDK's tests,
+// RestrictedItemTest, testCase16, which makes the table before it reads; of an index's
+// number, the documentation's limits. Its message is assumed.)
+func checkRead(t *table, name string, keys ...*pb.Row) *refusal {
+	if refused := checkTable(t, name); refused != nil {
+		return refused
+	}
+	limit := maxPrimaryKeys
+	if t.isIndex {
+		limit = maxIndexPrimaryKeys
+	}
+	for _, key := range keys {
+		if refused := checkKeyCount(key.PrimaryKey, limit); refused != nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+func checkKeyCount(key []pb.Cell, limit int) *refusal {
+	if len(key) > limit {
+		return invalid("The number of primary key columns must be in range: [1, %d].", limit)
+	}
+	return nil
+}
+
 // checkKeyForm checks of a primary key what the table is not needed for; the
 // service does so before it looks for the table, and refuses all of a batch.
-// (Source: the official Java SDK's tests, RestrictedItemTest, testCase16 and
-// testCase19, and ParameterLegalityTest, testInvalidPrimaryKey.)
+// (Source: the official Java SDK's tests, RestrictedItemTest, testCase19, and
+// ParameterLegalityTest, testInvalidPrimaryKey.)
 func checkKeyForm(key []pb.Cell, allowed marks) *refusal {
-	if len(key) > maxPrimaryKeys {
-		return invalid("The number of primary key columns must be in range: [1, %d].", maxPrimaryKeys)
-	}
 	seen := map[string]bool{}
 	for i := range key {
 		c := &key[i]

@@ -40,7 +40,7 @@ func (s *Server) getRange(req *otspb.GetRangeRequest) (proto.Message, *refusal) 
 	}
 	answer := &otspb.GetRangeResponse{DataBlockType: otspb.DataBlockType_DBT_PLAIN_BUFFER.Enum(), CompressType: otspb.CompressType_CPT_NONE.Enum()}
 	s.store.read(req.GetTableName(), func(t *table) {
-		if refused = checkTable(t, req.GetTableName()); refused != nil {
+		if refused = checkRead(t, req.GetTableName(), begin, end); refused != nil {
 			return
 		}
 		for _, key := range []*pb.Row{begin, end} {

@@ -48,7 +48,7 @@ func (s *Server) getRow(req *otspb.GetRowRequest) (proto.Message, *refusal) {
 	}
 	answer := &otspb.GetRowResponse{}
 	s.store.read(req.GetTableName(), func(t *table) {
-		if refused = checkTable(t, req.GetTableName()); refused != nil {
+		if refused = checkRead(t, req.GetTableName(), key); refused != nil {
 			return
 		}
 		if refused = checkKey(t, key.PrimaryKey, noMarks); refused != nil {

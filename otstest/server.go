@@ -98,7 +98,7 @@ func NewServer(tb testing.TB, opts *Options) *Server {
 // or [Server.TLSURL] is called, so a program that sends only through
 // [Server.Transport] never does. Call Close when done.
 func Start(opts *Options) (*Server, error) {
-	s := &Server{store: newStore(), calls: map[string]int64{}}
+	s := &Server{calls: map[string]int64{}}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -114,6 +114,7 @@ func Start(opts *Options) (*Server, error) {
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
+	s.store = newStore(s.opts.Now)
 	s.key = otsauth.Credentials{
 		AccessKeyID:     "LTAI5t" + rand.Text()[:18],
 		AccessKeySecret: otsauth.NewSecret(rand.Text() + rand.Text()[:4]),

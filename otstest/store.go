@@ -16,6 +16,8 @@ import (
 
 // store holds the tables of an instance in memory.
 type store struct {
+	now func() time.Time
+
 	mu     sync.RWMutex // guards tables and all that hangs below
 	tables map[string]*table
 }
@@ -27,6 +29,7 @@ type table struct {
 	throughput *otspb.CapacityUnit
 	stream     *otspb.StreamSpecification
 	indexes    []*otspb.IndexMeta
+	isIndex    bool // it is a view, only to be read
 	created    time.Time
 	adjusted   time.Time // when the throughput was last set
 	streamed   time.Time // when the stream was last set
@@ -51,7 +54,7 @@ type version struct {
 // minDrop is the least number of rows of which the dead ones are dropped.
 const minDrop = 128
 
-func newStore() *store { return &store{tables: map[string]*table{}} }
+func newStore(now func() time.Time) *store { return &store{now: now, tables: map[string]*table{}} }
 
 // names returns the tables' names in order.
 func (s *store) names() []string {
@@ -60,15 +63,36 @@ func (s *store) names() []string {
 	return slices.Sorted(maps.Keys(s.tables))
 }
 
-// add adds a table, unless its name is taken or there would be more than limit
-// tables. An index counts as one. (Source: the documentation's limits; of the
-// message, the official Java SDK's tests, RestrictedItemTest, testCase15.)
+// find returns the table or the index with a name; nil: there is none.
+func (s *store) find(name string) *table {
+	if t := s.tables[name]; t != nil {
+		return t
+	}
+	if t, index := s.index(name); t != nil {
+		return t.view(index, s.now())
+	}
+	return nil
+}
+
+// taken reports whether a table or an index has the name.
+func (s *store) taken(name string) bool {
+	_, index := s.index(name)
+	return s.tables[name] != nil || index != nil
+}
+
+// add adds a table, unless its name or that of an index is taken, or there would be
+// more than limit tables. An index counts as one. (Source: the documentation's limits
+// and error codes; of the message for the limit, the official Java SDK's tests,
+// RestrictedItemTest, testCase15.)
 func (s *store) add(t *table, limit int) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := t.meta.GetTableName()
-	if _, taken := s.tables[name]; taken {
-		return refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table %q", name)
+	names := []string{t.meta.GetTableName()}
+	for _, index := range t.indexes {
+		names = append(names, index.GetName())
+	}
+	if i := slices.IndexFunc(names, s.taken); i >= 0 {
+		return refuse(http.StatusConflict, "OTSObjectAlreadyExist", "Requested table already exists.", "there is a table or an index %q", names[i])
 	}
 	n := 1 + len(t.indexes)
 	for _, other := range s.tables {
@@ -77,39 +101,42 @@ func (s *store) add(t *table, limit int) *refusal {
 	if n > limit {
 		return refuse(http.StatusForbidden, "OTSQuotaExhausted", fmt.Sprintf("Number of tables exceeds the quota:%d.", limit), "there would be %d tables and indexes, and may be %d", n, limit)
 	}
-	s.tables[name] = t
+	s.tables[names[0]] = t
 	return nil
 }
 
-// remove removes a table with its rows, and reports false if there is none.
-func (s *store) remove(name string) bool {
+// remove removes a table with its rows and indexes. (Source: the documentation of
+// DeleteTable.)
+func (s *store) remove(name string) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, found := s.tables[name]
+	if refused := checkWritable(s.find(name), name); refused != nil {
+		return refused
+	}
 	delete(s.tables, name)
-	return found
+	return nil
 }
 
-// read and write call f with the named table, locked; nil if there is none.
+// read and write call f with the named table or index, locked; nil if there is none.
 func (s *store) read(name string, f func(t *table)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f(s.tables[name])
+	f(s.find(name))
 }
 
 func (s *store) write(name string, f func(t *table)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f(s.tables[name])
+	f(s.find(name))
 }
 
-// writeAll calls f with the named tables, all locked at once.
+// writeAll calls f with the named tables or indexes, all locked at once.
 func (s *store) writeAll(names []string, f func(tables []*table)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tables := make([]*table, len(names))
 	for i, name := range names {
-		tables[i] = s.tables[name]
+		tables[i] = s.find(name)
 	}
 	f(tables)
 }

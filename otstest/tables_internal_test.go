@@ -118,7 +118,7 @@ func TestThereAreNoMoreTablesThanTheQuota(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := NewServer(t, c.options)
 			create := func(i int, indexes ...*otspb.IndexMeta) *Refusal {
-				request := tableRequest(fmt.Sprint("t", i), nil, nil)
+				request := tableRequest(fmt.Sprint("t", i), &otspb.TableOptions{TimeToLive: proto.Int32(-1), MaxVersions: proto.Int32(1)}, nil)
 				request.IndexMetas = indexes
 				return call(t, s, "CreateTable", request, &otspb.CreateTableResponse{})
 			}
@@ -135,39 +135,6 @@ func TestThereAreNoMoreTablesThanTheQuota(t *testing.T) {
 			require.Equal(t, full, create(c.tables+1))
 			require.Nil(t, call(t, s, "DeleteTable", &otspb.DeleteTableRequest{TableName: proto.String("t0")}, &otspb.DeleteTableResponse{}))
 			require.Nil(t, create(c.tables+1))
-		})
-	}
-}
-
-func TestIndexesThatCannotBeAreRefused(t *testing.T) {
-	meta := &otspb.TableMeta{
-		TableName:     proto.String("t"),
-		PrimaryKey:    []*otspb.PrimaryKeySchema{{Name: proto.String("pk"), Type: otspb.PrimaryKeyType_STRING.Enum()}},
-		DefinedColumn: []*otspb.DefinedColumnSchema{{Name: proto.String("d"), Type: otspb.DefinedColumnType_DCT_STRING.Enum()}},
-	}
-	index := func(name string, key ...string) *otspb.IndexMeta {
-		return &otspb.IndexMeta{Name: proto.String(name), PrimaryKey: key}
-	}
-	for name, c := range map[string]struct {
-		indexes []*otspb.IndexMeta
-		want    string // "": accepted
-	}{
-		"none":                    {nil, ""},
-		"over a defined column":   {[]*otspb.IndexMeta{index("i", "d"), index("j", "d", "pk")}, ""},
-		"with a bad name":         {[]*otspb.IndexMeta{index("bad name!", "d")}, "Invalid table name: 'bad name!'."},
-		"twice":                   {[]*otspb.IndexMeta{index("i", "d"), index("i", "d")}, "Duplicated index name: 'i'."},
-		"named as the table":      {[]*otspb.IndexMeta{index("t", "d")}, "Duplicated index name: 't'."},
-		"without columns":         {[]*otspb.IndexMeta{index("i")}, "The index 'i' has no primary key column."},
-		"over an unknown column":  {[]*otspb.IndexMeta{index("i", "nosuch")}, "Column does not exist:nosuch."},
-		"keeping unknown columns": {[]*otspb.IndexMeta{{Name: proto.String("i"), PrimaryKey: []string{"d"}, DefinedColumn: []string{"x"}}}, "Column does not exist:x."},
-	} {
-		t.Run(name, func(t *testing.T) {
-			refused := checkIndexes(meta, c.indexes)
-			if c.want == "" {
-				require.Nil(t, refused)
-				return
-			}
-			require.Equal(t, c.want, refused.Message)
 		})
 	}
 }

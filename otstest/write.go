@@ -63,7 +63,7 @@ func (s *Server) change(action string, req writeRequest, kind otspb.OperationTyp
 		return done, invalid("The total data size of %s request exceeds the limit, limit size: %d , data size: %d.", action, maxWriteBytes, size)
 	}
 	s.store.write(name, func(t *table) {
-		if refused = checkTable(t, name); refused != nil {
+		if refused = checkWritable(t, name); refused != nil {
 			return
 		}
 		done, refused = s.apply(t, wanted)
@@ -115,6 +115,9 @@ func (c *change) check(t *table) *refusal {
 func (c *change) checkForm() *refusal {
 	if n := countAutomatic(c.row.PrimaryKey); n > 1 {
 		return invalid("%d pk auto increment exist in row.", n)
+	}
+	if refused := checkKeyCount(c.row.PrimaryKey, maxPrimaryKeys); refused != nil {
+		return refused
 	}
 	if refused := checkKeyForm(c.row.PrimaryKey, autoMarks); refused != nil {
 		return refused
