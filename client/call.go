@@ -57,7 +57,7 @@ type outcome struct {
 	resp    *http.Response // nil: none arrived
 	size    int            // of the answer's body
 	took    time.Duration
-	answer  *Response
+	answer  Response
 	err     *Error // nil: success
 	skewed  bool   // the answer taught the signer the service's clock
 	unsent  bool   // the service cannot have got the request
@@ -71,9 +71,9 @@ func (c *OTSClient) begin(action string) call {
 
 // do sends a body, with all attempts that it takes. What it returns counts those of
 // earlier rounds as well.
-func (k *call) do(ctx context.Context, body []byte) (*Response, error) {
+func (k *call) do(ctx context.Context, body []byte) (Response, error) {
 	if ctx == nil {
-		return nil, &otsauth.ConfigError{Field: "context", Problem: "is nil; pass context.Background() or the request's context"}
+		return Response{}, &otsauth.ConfigError{Field: "context", Problem: "is nil; pass context.Background() or the request's context"}
 	}
 	k.body, k.fullSize, k.renewed, k.redated = body, 0, false, false
 	if limit := k.client.opts.CompressAbove; limit > 0 && len(body) > limit {
@@ -84,7 +84,7 @@ func (k *call) do(ctx context.Context, body []byte) (*Response, error) {
 	resp, err := k.run(ctx)
 	if err != nil {
 		err.mark(k.unclear)
-		return nil, k.logged(ctx, err)
+		return Response{}, k.logged(ctx, err)
 	}
 	return resp, nil
 }
@@ -96,13 +96,13 @@ func (k *call) logged(ctx context.Context, err *Error) *Error {
 }
 
 // run makes attempts until one succeeds or the policy, or ctx, ends them.
-func (k *call) run(ctx context.Context) (*Response, *Error) {
+func (k *call) run(ctx context.Context) (Response, *Error) {
 	if err := ctx.Err(); err != nil {
-		return nil, k.failed(nil, err)
+		return Response{}, k.failed(nil, err)
 	}
 	for {
-		if k.client.closed.Load() {
-			return nil, k.failed(nil, closedError{})
+		if k.client.open.Err() != nil {
+			return Response{}, k.failed(nil, closedError{})
 		}
 		o := k.attempt(ctx)
 		k.log(ctx, o)
@@ -111,7 +111,7 @@ func (k *call) run(ctx context.Context) (*Response, *Error) {
 			k.client.budget.put()
 			return o.answer, nil
 		case o.final:
-			return nil, o.err
+			return Response{}, o.err
 		case o.skewed && !k.redated:
 			k.redated = true
 			k.mended++
@@ -128,24 +128,24 @@ func (k *call) run(ctx context.Context) (*Response, *Error) {
 		failed := k.describe(o)
 		k.unclear = k.unclear || failed.mayHaveWritten()
 		if ctx.Err() != nil {
-			return nil, k.ended(ctx, o.err)
+			return Response{}, k.ended(ctx, o.err)
 		}
 		delay, retry := k.client.opts.Retry.Next(failed)
 		if !retry {
 			if failed.isRefusedForGood() {
 				k.client.budget.put()
 			}
-			return nil, o.err
+			return Response{}, o.err
 		}
 		if !failed.NoCredentials && !k.client.budget.take(1) {
 			o.err.Hint = hintBudget
-			return nil, o.err
+			return Response{}, o.err
 		}
 		if failed.NoCredentials {
 			delay = max(delay, untilOthers(o))
 		}
 		if !k.client.wait(ctx, delay) {
-			return nil, k.ended(ctx, o.err)
+			return Response{}, k.ended(ctx, o.err)
 		}
 		k.renewed, k.redated = false, false
 	}
@@ -208,7 +208,7 @@ func (k *call) exchange(ctx context.Context, o *outcome) {
 	if err != nil {
 		o.err = k.failed(nil, showable(err, o.used.SecurityToken.Reveal())) //nolint:forbidigo // so that it can be masked
 		o.err.Hint = nextStepAfter(err)
-		o.unsent = o.sending.neverSent(err, ctx.Err() != nil)
+		o.unsent = o.sending.progress.neverSent(err, ctx.Err() != nil)
 		return
 	}
 	defer resp.Body.Close()
@@ -252,7 +252,7 @@ func (k *call) read(o *outcome) {
 	if !o.used.SecurityToken.IsZero() {
 		remember(&k.client.accepted)
 	}
-	o.answer = &Response{Body: body, RequestID: o.resp.Header.Get(headerRequestID), Header: o.resp.Header, Attempts: k.sent}
+	o.answer = Response{Body: body, RequestID: o.resp.Header.Get(headerRequestID), Header: o.resp.Header, Attempts: k.sent}
 }
 
 // readBody reads a bounded body, in one allocation where its length is known.
@@ -367,7 +367,7 @@ func (c *OTSClient) wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-c.done:
+	case <-c.open.Done():
 		return true
 	case <-ctx.Done():
 		return false

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/redact"
 	"github.com/otsauth/otsauth/signer"
@@ -20,11 +22,11 @@ type OTSClient struct {
 	headers   int // how many a request has, at the most
 	text      text
 	signer    *signer.Signer
-	closed    atomic.Bool
-	done      chan struct{} // closed when the client is
+	open      context.Context // ends when the client is closed
+	close     context.CancelFunc
 	budget    budget
 	shrink    compressor
-	slots     chan struct{} // one for each connection that there may be; nil: no bound
+	slots     *semaphore.Weighted // one for each connection that there may be; nil: no bound
 
 	// What worked once and fails now is an outage; what never worked is a mistake.
 	signed   atomic.Bool // credentials were had once
@@ -59,17 +61,18 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 		return nil, err
 	}
 	c := &OTSClient{
-		opts: filled, text: text{filled.Encoding}, signer: s, done: make(chan struct{}),
+		opts: filled, text: text{filled.Encoding}, signer: s,
 		request: &http.Request{
 			Method: http.MethodPost, URL: base, Host: base.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		},
 		userAgent: []string{filled.UserAgent}, headers: 8, // of V2, with a token
 	}
+	c.open, c.close = context.WithCancel(context.Background())
 	if filled.Region != "" || filled.TraceID != nil || filled.CompressAbove > 0 {
 		c.headers = 14
 	}
 	if filled.MaxConnections > 0 {
-		c.slots = make(chan struct{}, filled.MaxConnections)
+		c.slots = semaphore.NewWeighted(int64(filled.MaxConnections))
 	}
 	return c, nil
 }
@@ -80,9 +83,7 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 // for credentials, a retry or a connection ends. Close may be
 // called more than once and always returns nil.
 func (c *OTSClient) Close() error {
-	if !c.closed.Swap(true) {
-		close(c.done)
-	}
+	c.close()
 	if t, ok := c.opts.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
@@ -127,7 +128,11 @@ func (c *OTSClient) Do(ctx context.Context, action string, body []byte) (*Respon
 		return nil, &otsauth.ConfigError{Field: "action", Problem: fmt.Sprintf("is %q; it is a name such as GetRow or tunnel/create", redact.Line(action, 60))}
 	}
 	k := c.begin(action)
-	return k.do(ctx, body)
+	resp, err := k.do(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	return &resp, nil
 }
 
 // isAction reports whether action is a name of letters and digits, or a path of

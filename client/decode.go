@@ -13,7 +13,8 @@ func (t text) decodeOptional(data string) (*Row, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	rows, err := t.decodeRows(data)
+	var one [1]*Row // an allocation less
+	rows, err := t.appendRows(one[:0], data)
 	if err != nil {
 		return nil, err
 	}
@@ -23,11 +24,11 @@ func (t text) decodeOptional(data string) (*Row, error) {
 	return rows[0], nil
 }
 
-// decodeRows decodes the rows of an answer. The rows share data and a few blocks
-// of memory, which live as long as any of them does.
-func (t text) decodeRows(data string) ([]*Row, error) {
+// appendRows decodes the rows of an answer and appends them to rows. They share data
+// and a few blocks of memory, which live as long as any of them does.
+func (t text) appendRows(rows []*Row, data string) ([]*Row, error) {
 	if len(data) == 0 {
-		return nil, nil
+		return rows, nil
 	}
 	d, err := pb.NewDecoder(data)
 	if err != nil {
@@ -37,7 +38,6 @@ func (t text) decodeRows(data string) ([]*Row, error) {
 	defer s.release()
 	var (
 		scratch = &s.row
-		rows    []*Row
 		free    slabs
 	)
 	for d.More() {

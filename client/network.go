@@ -151,27 +151,24 @@ func isNetworkError(err error) bool {
 // was signed and then waits can outlive its token. The error is that of ctx, or
 // that the client was closed.
 func (c *OTSClient) enter(ctx context.Context) error {
-	if c.slots == nil {
+	if c.slots == nil || c.slots.TryAcquire(1) {
 		return nil
 	}
-	select {
-	case c.slots <- struct{}{}: // the usual case, alone far cheaper than among others
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.open, cancel)()
+	switch err := c.slots.Acquire(waiting, 1); {
+	case err == nil:
 		return nil
-	default:
-	}
-	select {
-	case c.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
+	case ctx.Err() != nil:
 		return ctx.Err()
-	case <-c.done:
-		return closedError{}
 	}
+	return closedError{}
 }
 
 // leave frees the connection.
 func (c *OTSClient) leave() {
 	if c.slots != nil {
-		<-c.slots
+		c.slots.Release(1)
 	}
 }

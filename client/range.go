@@ -84,7 +84,7 @@ func (t text) decodeRange(answer *otspb.GetRangeResponse) (*GetRangeResponse, er
 		return nil, errors.New("its rows are in a form that was not asked for")
 	}
 	var err error
-	if response.Rows, err = t.decodeRows(answer.GetRows()); err != nil {
+	if response.Rows, err = t.appendRows(nil, answer.GetRows()); err != nil {
 		return nil, err
 	}
 	next, err := t.decodeOptional(answer.GetNextStartPrimaryKey())

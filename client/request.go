@@ -15,10 +15,10 @@ import (
 // sending is one request on its way, in one piece of memory: its parts live and end
 // together.
 type sending struct {
-	request http.Request
-	url     url.URL
-	reader  bytes.Reader
-	progress
+	request  http.Request
+	url      url.URL
+	reader   bytes.Reader
+	progress *progress // nil: nobody watches
 }
 
 // newRequest returns the request of an attempt, without its headers. It does what
@@ -26,7 +26,8 @@ type sending struct {
 func (s *sending) newRequest(ctx context.Context, c *OTSClient, action string, body []byte) *http.Request {
 	req := &s.request
 	if !isRead(action) { // to do nothing twice does no harm; watching costs a hundredth of a request
-		ctx = s.watch(ctx)
+		s.progress = new(progress)
+		ctx = s.progress.watch(ctx)
 	}
 	*req = *c.request.WithContext(ctx)
 	s.url = *c.request.URL
@@ -74,5 +75,5 @@ func (p *progress) neverSent(err error, ended bool) bool {
 	if oe := (*net.OpError)(nil); errors.As(err, &oe) && oe.Op == "dial" {
 		return true
 	}
-	return p.asked.Load() && (!p.connected.Load() || !p.wrote.Load() && !ended)
+	return p != nil && p.asked.Load() && (!p.connected.Load() || !p.wrote.Load() && !ended)
 }

@@ -77,14 +77,20 @@ func (s *Signer) VerifyResponse(c otsauth.Credentials, resp *http.Response, body
 // verify returns the first check that fails and why, or "".
 func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte) (Check, string) {
 	success := resp.StatusCode >= 200 && resp.StatusCode < 300
+	want, date := first(resp.Header[headerContentMD5]), first(resp.Header[headerDate])
 	if success {
-		for _, name := range []string{headerContentMD5, headerRequestID, headerDate, headerContentType} {
-			if first(resp.Header[name]) == "" {
-				return CheckHeader, strings.ToLower(name) + " is missing"
+		for _, required := range [...]struct{ name, value string }{
+			{headerContentMD5, want},
+			{headerRequestID, first(resp.Header[headerRequestID])},
+			{headerDate, date},
+			{headerContentType, first(resp.Header[headerContentType])},
+		} {
+			if required.value == "" {
+				return CheckHeader, strings.ToLower(required.name) + " is missing"
 			}
 		}
 	}
-	if want := first(resp.Header[headerContentMD5]); want != "" {
+	if want != "" {
 		sum := md5.Sum(body)
 		var got [base64MD5]byte
 		base64.StdEncoding.Encode(got[:], sum[:])
@@ -99,7 +105,7 @@ func (s *Signer) verify(c otsauth.Credentials, resp *http.Response, body []byte)
 		}
 		return s.checkAuthorization(c, resp)
 	}
-	served, err := time.Parse(time.RFC3339, first(resp.Header[headerDate]))
+	served, err := time.Parse(time.RFC3339, date)
 	if err != nil {
 		return CheckDate, "x-ots-date is not a date"
 	}
@@ -127,25 +133,27 @@ func (s *Signer) checkAuthorization(c otsauth.Credentials, resp *http.Response) 
 		return CheckAuthorization, `the authorization header is not "OTS AccessKeyID:signature"`
 	case id != c.AccessKeyID:
 		return CheckAccessKeyID, "it is signed for another AccessKey ID than the request"
-	case !hmac.Equal([]byte(signature), []byte(s.responseSignature(c, resp))):
+	case !s.isSigned(c, resp, signature):
 		return CheckSignature, "its signature is not the one that the AccessKey secret makes"
 	}
 	return "", ""
 }
 
-// responseSignature is base64(HMAC-SHA1(key, headers sorted as in a
-// request, then "/Action")). The key is the secret, or for a request signed
-// with V4 the derived key of the request's day; the hash is SHA-1 in both.
+// isSigned reports whether signature is the answer's: base64(HMAC-SHA1(key, headers
+// sorted as in a request, then "/Action")). The key is the secret, or for a request
+// signed with V4 the derived key of the request's day; the hash is SHA-1 in both.
 // (Source: the official Python and Java SDKs.)
-func (s *Signer) responseSignature(c otsauth.Credentials, resp *http.Response) string {
+func (s *Signer) isSigned(c otsauth.Credentials, resp *http.Response, signature string) bool {
 	keys := s.keys.of(&c)
 	pool := &keys.v2
-	if date := first(resp.Request.Header[headerSignDate]); date != "" {
-		pool = &keys.signed(date, s.region).response
+	if s.region != "" { // else the look-up is in vain
+		if date := first(resp.Request.Header[headerSignDate]); date != "" {
+			pool = &keys.signed(date, s.region).response
+		}
 	}
 	work := pool.get()
 	defer pool.put(work)
 	work.lines.collect(resp.Header)
 	work.text = append(appendLines(work.text, work.lines.all()), resp.Request.URL.Path...)
-	return string(work.sign(work.text))
+	return hmac.Equal([]byte(signature), work.sign(work.text))
 }
