@@ -133,7 +133,7 @@ func (g *BatchGetTable) message(t text) (*otspb.TableInBatchGetRowRequest, error
 	}
 	message := &otspb.TableInBatchGetRowRequest{
 		TableName: &table, PrimaryKey: make([][]byte, len(g.PrimaryKeys)), ColumnsToGet: chosen.columns, TimeRange: chosen.times,
-		MaxVersions: chosen.maxVersions, Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end,
+		MaxVersions: orNil(chosen.maxVersions), Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end,
 	}
 	for i, key := range g.PrimaryKeys {
 		if message.PrimaryKey[i], err = t.encodeKey(key); err != nil {

@@ -255,7 +255,8 @@ func (k *call) read(o *outcome) {
 	o.answer = Response{Body: body, RequestID: o.resp.Header.Get(headerRequestID), Header: o.resp.Header, Attempts: k.sent}
 }
 
-// readBody reads a bounded body, in one allocation where its length is known.
+// readBody reads a bounded body, in one allocation where its length is known. Nothing
+// else has or keeps it.
 func readBody(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > maxResponse {
 		return nil, &sizeError{resp.ContentLength}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,7 +37,8 @@ func (k *call) sendMessage(ctx context.Context, request, answer proto.Message, u
 // asItIs is for an answer that needs no check.
 func asItIs() error { return nil }
 
-// send sends an encoded message and has the answer's body decoded.
+// send sends an encoded message and has the answer's body decoded. What is decoded may
+// be parts of the body: nobody else has it.
 func (k *call) send(ctx context.Context, body []byte, decode func(body []byte) error) (ResponseMeta, error) {
 	resp, err := k.do(ctx, body)
 	if err != nil {
@@ -80,7 +82,7 @@ func (t text) appendKey(cells []pb.Cell, key PrimaryKey) ([]pb.Cell, error) {
 	}
 	for i := range key {
 		cells = append(cells, pb.Cell{})
-		if err := t.setCell(&cells[len(cells)-1], key[i].Name, key[i].Value); err != nil {
+		if err := t.setCell(&cells[len(cells)-1], key[i].Name, &key[i].Value); err != nil {
 			return cells, err
 		}
 	}
@@ -93,7 +95,7 @@ func (t text) appendColumns(cells []pb.Cell, columns []Column) ([]pb.Cell, error
 		c := &columns[i]
 		cells = append(cells, pb.Cell{})
 		cell := &cells[len(cells)-1]
-		if err := t.setCell(cell, c.Name, c.Value); err != nil {
+		if err := t.setCell(cell, c.Name, &c.Value); err != nil {
 			return cells, err
 		}
 		if !c.Timestamp.IsZero() {
@@ -105,13 +107,27 @@ func (t text) appendColumns(cells []pb.Cell, columns []Column) ([]pb.Cell, error
 
 // cell is setCell for a cell of its own.
 func (t text) cell(name string, v Value) (cell pb.Cell, err error) {
-	err = t.setCell(&cell, name, v)
+	err = t.setCell(&cell, name, &v)
 	return cell, err
 }
 
 // setCell checks a column's name and value, and sets them in an empty cell. It
 // refuses what would be sent as something else than it says.
-func (t text) setCell(cell *pb.Cell, name string, v Value) (err error) {
+func (t text) setCell(cell *pb.Cell, name string, v *Value) error {
+	if t.isPlain(name) && (v.v.Kind() != pb.String || utf8.ValidString(v.v.Text())) && !v.v.IsZero() {
+		cell.Name, cell.Value = name, v.v
+		return nil
+	}
+	return t.convertCell(cell, name, v)
+}
+
+// isPlain reports whether a column's name is sent as it is.
+func (t text) isPlain(name string) bool {
+	return t.encoding == nil && name != "" && utf8.ValidString(name)
+}
+
+// convertCell is setCell for what is not sent as it is, or not at all.
+func (t text) convertCell(cell *pb.Cell, name string, v *Value) (err error) {
 	if cell.Name, err = t.column(name); err != nil {
 		return err
 	}
@@ -159,15 +175,20 @@ func (t text) column(name string) (string, error) {
 	return sent, nil
 }
 
-// optional returns a number for the wire that is at least 1; zero is none.
-func optional(field string, n int) (*int32, error) {
-	if n == 0 {
-		return nil, nil
-	}
+// atLeastOne returns a number for the wire.
+func atLeastOne(field string, n int) (int32, error) {
 	if n < 1 || n > math.MaxInt32 {
-		return nil, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %d; it must be from 1 to %d, or zero if it is not wanted", n, math.MaxInt32)}
+		return 0, &otsauth.ConfigError{Field: field, Problem: fmt.Sprintf("is %d; it must be from 1 to %d, or zero for the default", n, math.MaxInt32)}
 	}
-	return proto.Int32(int32(n)), nil
+	return int32(n), nil
+}
+
+// orNil returns a number as messages have it, where zero is none.
+func orNil(n int32) *int32 {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 // message returns the throughput on the wire.

@@ -35,22 +35,23 @@ func (t text) appendRows(rows []*Row, data string) ([]*Row, error) {
 		return nil, err
 	}
 	s := newWritten() // a request's memory serves a row that is read as well
-	defer s.release()
+	defer s.releaseAll()
 	var (
 		scratch = &s.row
 		free    slabs
 	)
-	for d.More() {
+	for before := len(data); d.More(); {
 		if err := d.Next(scratch); err != nil {
 			return nil, err
 		}
-		// Make room for as many rows as the rest of the data can hold, if they are
-		// like those so far, and for as many as those at the most: they may not be.
-		done := len(rows) + 1
-		room := min(1+d.Left()*done/(len(data)-d.Left()), max(16, done))
-		row := free.take(len(scratch.PrimaryKey), len(scratch.Columns), room)
+		// Most rows of a table are alike: make room for some dozens like this one, if the
+		// rest of the data can hold as many.
+		const most = 40
+		left, size := d.Left(), before-d.Left()
+		row := free.take(len(scratch.PrimaryKey), len(scratch.Columns), min(1+left/size, most))
+		before = left
 		if err := t.fill(row, scratch); err != nil {
-			return nil, fmt.Errorf("row %d: %w", done, err)
+			return nil, fmt.Errorf("row %d: %w", len(rows)+1, err)
 		}
 		rows = append(rows, row)
 	}
@@ -58,49 +59,51 @@ func (t text) appendRows(rows []*Row, data string) ([]*Row, error) {
 }
 
 // fill copies a row to its public form.
-func (t text) fill(row *Row, from *pb.Row) (err error) {
+func (t text) fill(row *Row, from *pb.Row) error {
 	if from.Deleted || from.Extension != "" {
 		return errStreamRecord
 	}
 	for i := range from.PrimaryKey {
 		c := &row.PrimaryKey[i]
-		if c.Name, c.Value, err = t.decodeCell(&from.PrimaryKey[i]); err != nil {
+		if err := t.getCell(&c.Name, &c.Value, &from.PrimaryKey[i]); err != nil {
 			return err
 		}
 	}
 	for i := range from.Columns {
-		c := &row.Columns[i]
-		if c.Name, c.Value, err = t.decodeCell(&from.Columns[i]); err != nil {
+		c, cell := &row.Columns[i], &from.Columns[i]
+		if err := t.getCell(&c.Name, &c.Value, cell); err != nil {
 			return err
 		}
-		if from.Columns[i].HasTimestamp {
-			c.Timestamp = time.UnixMilli(from.Columns[i].Timestamp)
+		if cell.HasTimestamp {
+			c.Timestamp = time.UnixMilli(cell.Timestamp)
 		}
 	}
 	return nil
 }
 
-// decodeCell returns a cell's name and value as the program wants them.
-func (t text) decodeCell(c *pb.Cell) (name string, v Value, err error) {
+// getCell sets a column's name and value as the program wants them.
+func (t text) getCell(name *string, v *Value, c *pb.Cell) (err error) {
 	switch {
 	case c.Op != pb.Put:
-		return "", Value{}, errStreamRecord
+		return errStreamRecord
 	case c.Absent || c.Value.Kind() == pb.Null:
-		return "", Value{}, fmt.Errorf("it has a column without a value: %q", c.Name)
-	case t.encoding == nil:
-		return c.Name, Value{c.Value}, nil
+		return fmt.Errorf("it has a column without a value: %q", c.Name)
 	}
-	if name, err = t.in(c.Name); err != nil {
-		return "", Value{}, err
+	*name, v.v = c.Name, c.Value
+	if t.encoding == nil {
+		return nil
 	}
-	if c.Value.Kind() != pb.String {
-		return name, Value{c.Value}, nil
+	if *name, err = t.in(c.Name); err != nil {
+		return err
 	}
-	content, err := t.in(c.Value.Text())
-	if err != nil {
-		return "", Value{}, fmt.Errorf("column %q: %w", name, err)
+	if c.Value.Kind() == pb.String {
+		content, err := t.in(c.Value.Text())
+		if err != nil {
+			return fmt.Errorf("column %q: %w", *name, err)
+		}
+		*v = String(content)
 	}
-	return name, String(content), nil
+	return nil
 }
 
 var errStreamRecord = errors.New("it has a row with a mark of a stream record")

@@ -214,9 +214,12 @@ func (o *TableOptions) message() (*otspb.TableOptions, error) {
 		}
 		message.TimeToLive = proto.Int32(int32(d / time.Second))
 	}
-	var err error
-	if message.MaxVersions, err = optional("MaxVersions", o.MaxVersions); err != nil {
-		return nil, err
+	if o.MaxVersions != 0 {
+		versions, err := atLeastOne("MaxVersions", o.MaxVersions)
+		if err != nil {
+			return nil, err
+		}
+		message.MaxVersions = &versions
 	}
 	if d := o.MaxTimeDeviation; d != 0 {
 		if d < 0 || d%time.Second != 0 {

@@ -111,9 +111,9 @@ func encodeGetRow(t text, r *GetRowRequest) ([]byte, error) {
 		}
 		body = appendField(body, 4, times)
 	}
-	if chosen.maxVersions != nil {
+	if chosen.maxVersions != 0 {
 		body = protowire.AppendTag(body, 5, protowire.VarintType)
-		body = protowire.AppendVarint(body, uint64(*chosen.maxVersions)) //nolint:gosec // at least 1
+		body = protowire.AppendVarint(body, uint64(chosen.maxVersions)) //nolint:gosec // at least 1
 	}
 	if chosen.filter != nil {
 		body = appendField(body, 7, chosen.filter)
@@ -198,28 +198,44 @@ func encodeInBatch(t text, w Write) (batchWrite, error) {
 	return encoded, nil
 }
 
-// release forgets the request and keeps its memory, unless it is much: all of it is
-// cleared, also what a row before the last one used.
+// release forgets the request and keeps its memory, unless it is much.
 func (w *written) release() {
 	const most = 256
-	key, columns := w.row.PrimaryKey[:0], w.row.Columns[:0]
+	key, columns := w.row.PrimaryKey, w.row.Columns
 	if cap(key)+cap(columns) > most {
 		return
 	}
-	clear(key[:cap(key)])
-	clear(columns[:cap(columns)])
-	*w = written{row: pb.Row{PrimaryKey: key, Columns: columns}}
+	clear(key)
+	clear(columns)
+	*w = written{row: pb.Row{PrimaryKey: key[:0], Columns: columns[:0]}}
 	writtenPool.Put(w)
+}
+
+// releaseAll is release where a longer row may have been in it before the last one.
+func (w *written) releaseAll() {
+	w.row.PrimaryKey, w.row.Columns = w.row.PrimaryKey[:cap(w.row.PrimaryKey)], w.row.Columns[:cap(w.row.Columns)]
+	w.release()
 }
 
 // isNumbered reports whether the service numbers the key.
 func (w *written) isNumbered() bool {
-	return slices.ContainsFunc(w.row.PrimaryKey, func(c pb.Cell) bool { return c.Value.Kind() == pb.AutoIncrement })
+	for i := range w.row.PrimaryKey { // a cell is too large to be handed to a function for each write
+		if w.row.PrimaryKey[i].Value.Kind() == pb.AutoIncrement {
+			return true
+		}
+	}
+	return false
 }
 
 // isCumulative reports whether the write done twice does more than done once.
 func (w *written) isCumulative() bool {
-	return w.isNumbered() || slices.ContainsFunc(w.row.Columns, func(c pb.Cell) bool { return c.Op == pb.Increment })
+	switch w.kind {
+	case otspb.OperationType_PUT:
+		return w.isNumbered()
+	case otspb.OperationType_UPDATE:
+		return slices.ContainsFunc(w.row.Columns, func(c pb.Cell) bool { return c.Op == pb.Increment })
+	}
+	return false
 }
 
 // common checks what all writes have.

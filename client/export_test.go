@@ -8,9 +8,6 @@ import (
 	"net/http"
 
 	"golang.org/x/text/encoding"
-	"google.golang.org/protobuf/proto"
-
-	"github.com/otsauth/otsauth/internal/otspb"
 )
 
 // SetDialer replaces how a client's own transport connects.
@@ -55,11 +52,7 @@ func ParseEndpoint(endpoint string) (base, instance string, err error) {
 
 // DecodeGetRange decodes the body of an answer.
 func DecodeGetRange(body []byte) (*GetRangeResponse, error) {
-	var answer otspb.GetRangeResponse
-	if err := proto.Unmarshal(body, &answer); err != nil {
-		return nil, err
-	}
-	return text{}.decodeRange(&answer)
+	return text{}.decodeRange(body)
 }
 
 // DecodeOneRow decodes the body of an answer of an action on one row.

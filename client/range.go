@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/otsauth/otsauth/internal/otspb"
 )
 
@@ -62,38 +64,20 @@ func (c *OTSClient) GetRange(ctx context.Context, req *GetRangeRequest) (*GetRan
 	if err != nil {
 		return nil, err
 	}
-	var (
-		answer   otspb.GetRangeResponse
-		response *GetRangeResponse
-	)
-	meta, err := c.do(ctx, "GetRange", message, &answer, func() (err error) {
-		response, err = c.text.decodeRange(&answer)
+	body, err := proto.Marshal(message)
+	if err != nil {
+		return nil, unencodable("GetRange", err)
+	}
+	var response *GetRangeResponse
+	k := c.begin("GetRange")
+	meta, err := k.send(ctx, body, func(body []byte) (err error) {
+		response, err = c.text.decodeRange(body)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	response.ResponseMeta = meta
-	return response, nil
-}
-
-// decodeRange returns an answer in its public form.
-func (t text) decodeRange(answer *otspb.GetRangeResponse) (*GetRangeResponse, error) {
-	response := &GetRangeResponse{Consumed: capacityOf(answer.GetConsumed().GetCapacityUnit()), NextToken: answer.GetNextToken()}
-	if answer.GetDataBlockType() != otspb.DataBlockType_DBT_PLAIN_BUFFER || answer.GetCompressType() != otspb.CompressType_CPT_NONE {
-		return nil, errors.New("its rows are in a form that was not asked for")
-	}
-	var err error
-	if response.Rows, err = t.appendRows(nil, answer.GetRows()); err != nil {
-		return nil, err
-	}
-	next, err := t.decodeOptional(answer.GetNextStartPrimaryKey())
-	if err != nil {
-		return nil, err
-	}
-	if next != nil {
-		response.Next = next.PrimaryKey
-	}
 	return response, nil
 }
 
@@ -172,9 +156,11 @@ func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit, err := optional("Limit", r.Limit)
-	if err != nil {
-		return nil, err
+	limit := int32(0)
+	if r.Limit != 0 {
+		if limit, err = atLeastOne("Limit", r.Limit); err != nil {
+			return nil, err
+		}
 	}
 	chosen, err := (&choice{r.Columns, r.MaxVersions, r.Times, r.Filter, r.StartColumn, r.EndColumn}).message(t)
 	if err != nil {
@@ -182,8 +168,8 @@ func (r *GetRangeRequest) message(t text) (*otspb.GetRangeRequest, error) {
 	}
 	message := &otspb.GetRangeRequest{
 		TableName: &table, Direction: otspb.Direction_FORWARD.Enum(), InclusiveStartPrimaryKey: start, ExclusiveEndPrimaryKey: end,
-		ColumnsToGet: chosen.columns, MaxVersions: chosen.maxVersions, TimeRange: chosen.times,
-		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token, Limit: limit,
+		ColumnsToGet: chosen.columns, MaxVersions: orNil(chosen.maxVersions), TimeRange: chosen.times,
+		Filter: chosen.filter, StartColumn: chosen.start, EndColumn: chosen.end, Token: r.Token, Limit: orNil(limit),
 	}
 	if r.Backward {
 		message.Direction = otspb.Direction_BACKWARD.Enum()

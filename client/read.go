@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -61,7 +62,7 @@ type choice struct {
 // chosen is a choice on the wire.
 type chosen struct {
 	columns     []string
-	maxVersions *int32
+	maxVersions int32 // 0: the time says which
 	times       *otspb.TimeRange
 	filter      []byte
 	start, end  *string
@@ -72,16 +73,17 @@ func (c *choice) message(t text) (m chosen, err error) {
 	if m.columns, err = t.names(c.columns); err != nil {
 		return chosen{}, err
 	}
-	if m.maxVersions, err = optional("MaxVersions", c.maxVersions); err != nil {
+	if m.maxVersions, err = atLeastOne("MaxVersions", cmp.Or(c.maxVersions, 1)); err != nil {
 		return chosen{}, err
 	}
 	if m.times, err = c.times.message(); err != nil {
 		return chosen{}, err
 	}
 	// The service takes one version's time or a number of versions, not both.
-	if oneVersion := m.times != nil && m.times.SpecificTime != nil; m.maxVersions == nil && !oneVersion {
-		m.maxVersions = proto.Int32(1)
-	} else if m.maxVersions != nil && oneVersion {
+	if m.times != nil && m.times.SpecificTime != nil {
+		m.maxVersions = 0
+	}
+	if m.maxVersions == 0 && c.maxVersions != 0 {
 		return chosen{}, &otsauth.ConfigError{Field: "MaxVersions", Problem: "cannot be set beside TimeRange.At, which is one version"}
 	}
 	if m.filter, err = encodeFilter(t, c.filter); err != nil {

@@ -29,8 +29,8 @@ var crcTables = func() (t [8][256]byte) {
 
 func crcByte(crc, b byte) byte { return crcTables[0][crc^b] }
 
-// crcBytes adds data, which is a string when it is part of a decoded buffer.
-func crcBytes[T string | []byte](crc byte, data T) byte {
+// crcText adds data, a name, a text or a part of a buffer.
+func crcText(crc byte, data string) byte {
 	t := &crcTables
 	for len(data) >= 8 {
 		crc = t[7][data[0]^crc] ^ t[6][data[1]] ^ t[5][data[2]] ^ t[4][data[3]] ^
@@ -49,4 +49,32 @@ func crcBytes[T string | []byte](crc byte, data T) byte {
 		crc = t[0][data[0]^crc]
 	}
 	return crc
+}
+
+// crcValue adds a value as it is on the wire. To read what was just written there would
+// make the processor wait.
+func crcValue(crc byte, v Value) byte {
+	crc = crcByte(crc, byte(v.kind))
+	switch v.kind {
+	case Integer, Double:
+		return crcUint64(crc, v.num)
+	case Boolean:
+		return crcByte(crc, byte(v.num)) //nolint:gosec // 0 or 1
+	case String, Blob:
+		return crcText(crcUint32(crc, uint32(len(v.text))), v.text) //nolint:gosec // bounded by the request size
+	}
+	return crc
+}
+
+// crcUint32 adds the bytes of n, the lowest first.
+func crcUint32(crc byte, n uint32) byte {
+	t := &crcTables
+	return t[3][byte(n)^crc] ^ t[2][byte(n>>8)] ^ t[1][byte(n>>16)] ^ t[0][byte(n>>24)]
+}
+
+// crcUint64 adds the bytes of n, the lowest first.
+func crcUint64(crc byte, n uint64) byte {
+	t := &crcTables
+	return t[7][byte(n)^crc] ^ t[6][byte(n>>8)] ^ t[5][byte(n>>16)] ^ t[4][byte(n>>24)] ^
+		t[3][byte(n>>32)] ^ t[2][byte(n>>40)] ^ t[1][byte(n>>48)] ^ t[0][byte(n>>56)]
 }

@@ -130,7 +130,10 @@ func (d *Decoder) row(s string, r *Row) (string, *SyntaxError) {
 func (d *Decoder) cells(s string, dst []Cell, tag Tag, crc byte) (string, []Cell, byte, *SyntaxError) {
 	begin := len(s)
 	for begins(s, TagCell) {
-		dst = append(dst, Cell{})
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, 1)
+		}
+		dst = dst[:len(dst)+1]
 		c := &dst[len(dst)-1]
 		rest, sum, err := d.cell(s[1:], c)
 		if err != nil {
@@ -150,8 +153,9 @@ func (d *Decoder) cells(s string, dst []Cell, tag Tag, crc byte) (string, []Cell
 }
 
 // cell reads what follows a cell's tag, to the end of its checksum, which it
-// returns too.
+// returns too. c may be one that was read before.
 func (d *Decoder) cell(s string, c *Cell) (rest string, crc byte, err *SyntaxError) {
+	c.Name, c.Op, c.HasTimestamp, c.Timestamp = "", Put, false, 0
 	if !begins(s, TagName) {
 		return s, 0, d.unexpected(s, TagName)
 	}
@@ -160,15 +164,17 @@ func (d *Decoder) cell(s string, c *Cell) (rest string, crc byte, err *SyntaxErr
 		return s, 0, d.noLength(s[1:])
 	}
 	c.Name, s = text[:n], text[n:]
-	crc = crcBytes(0, c.Name)
-	if c.Absent = !begins(s, TagValue); !c.Absent {
+	crc = crcText(0, c.Name)
+	if c.Absent = !begins(s, TagValue); c.Absent {
+		c.Value = Value{}
+	} else {
 		if n, text, ok = length(s[1:]); !ok {
 			return s, 0, d.noLength(s[1:])
 		}
 		if c.Value, err = d.value(text, n); err != nil {
 			return s, 0, err
 		}
-		crc = crcBytes(crc, text[:n])
+		crc = crcText(crc, text[:n])
 		s = text[n:]
 	}
 	if begins(s, TagOp) {
@@ -186,7 +192,7 @@ func (d *Decoder) cell(s string, c *Cell) (rest string, crc byte, err *SyntaxErr
 			return s, 0, d.short(s[1:], 8)
 		}
 		c.HasTimestamp, c.Timestamp = true, int64(uint64LE(s[1:])) //nolint:gosec // the same 64 bits
-		crc = crcBytes(crc, s[1:1+8])
+		crc = crcText(crc, s[1:1+8])
 		s = s[1+8:]
 	}
 	if c.Op != Put {

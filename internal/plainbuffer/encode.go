@@ -93,13 +93,12 @@ func appendCell(dst []byte, c *Cell) ([]byte, byte) {
 	dst = append(dst, byte(TagCell), byte(TagName))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(c.Name))) //nolint:gosec // bounded by the request size
 	dst = append(dst, c.Name...)
-	crc := crcBytes(0, c.Name)
+	crc := crcText(0, c.Name)
 	if !c.Absent {
 		dst = append(dst, byte(TagValue))
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.Value.size())) //nolint:gosec // bounded by the request size
-		begin := len(dst)
 		dst = AppendValue(dst, c.Value)
-		crc = crcBytes(crc, dst[begin:])
+		crc = crcValue(crc, c.Value)
 	}
 	if c.Op != Put {
 		dst = append(dst, byte(TagOp), byte(c.Op))
@@ -107,7 +106,7 @@ func appendCell(dst []byte, c *Cell) ([]byte, byte) {
 	if c.HasTimestamp {
 		dst = append(dst, byte(TagTimestamp))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(c.Timestamp)) //nolint:gosec // the same 64 bits
-		crc = crcBytes(crc, dst[len(dst)-8:])
+		crc = crcUint64(crc, uint64(c.Timestamp))                        //nolint:gosec // the same 64 bits
 	}
 	if c.Op != Put { // summed up after the timestamp, though written before it
 		crc = crcByte(crc, byte(c.Op))

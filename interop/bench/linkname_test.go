@@ -6,7 +6,6 @@ import (
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
 
 	"github.com/otsauth/otsauth/client"
-	"github.com/otsauth/otsauth/internal/otspb"
 )
 
 // What both clients do between a request or an answer and the wire, neither of
@@ -26,7 +25,7 @@ func ourBody(t text, w client.Write) (body []byte, cumulative bool, err error)
 // ourRange is how our GetRange makes its response.
 //
 //go:linkname ourRange github.com/otsauth/otsauth/client.text.decodeRange
-func ourRange(t text, answer *otspb.GetRangeResponse) (*client.GetRangeResponse, error)
+func ourRange(t text, body []byte) (*client.GetRangeResponse, error)
 
 // text has the layout of client.text; the zero one converts nothing.
 type text struct{ encoding any }
