@@ -69,7 +69,7 @@ type memory struct {
 func serveInMemory(t *testing.T, backend http.RoundTripper) *memory {
 	t.Helper()
 	l := &memory{dialed: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // nobody else connects to it
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := backend.RoundTrip(r)
 		if err != nil {
 			panic(http.ErrAbortHandler)

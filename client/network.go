@@ -156,7 +156,7 @@ func (c *OTSClient) enter(ctx context.Context) error {
 	}
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.open, cancel)()
+	defer context.AfterFunc(c.open, cancel)() //nolint:contextcheck // ends the wait when the client is closed
 	switch err := c.slots.Acquire(waiting, 1); {
 	case err == nil:
 		return nil

@@ -69,12 +69,12 @@ func crcValue(crc byte, v Value) byte {
 // crcUint32 adds the bytes of n, the lowest first.
 func crcUint32(crc byte, n uint32) byte {
 	t := &crcTables
-	return t[3][byte(n)^crc] ^ t[2][byte(n>>8)] ^ t[1][byte(n>>16)] ^ t[0][byte(n>>24)]
+	return t[3][byte(n)^crc] ^ t[2][byte(n>>8)] ^ t[1][byte(n>>16)] ^ t[0][byte(n>>24)] //nolint:gosec // the lowest byte of each
 }
 
 // crcUint64 adds the bytes of n, the lowest first.
 func crcUint64(crc byte, n uint64) byte {
 	t := &crcTables
-	return t[7][byte(n)^crc] ^ t[6][byte(n>>8)] ^ t[5][byte(n>>16)] ^ t[4][byte(n>>24)] ^
-		t[3][byte(n>>32)] ^ t[2][byte(n>>40)] ^ t[1][byte(n>>48)] ^ t[0][byte(n>>56)]
+	return crcUint32(0, uint32(n>>32)) ^
+		t[7][byte(n)^crc] ^ t[6][byte(n>>8)] ^ t[5][byte(n>>16)] ^ t[4][byte(n>>24)] //nolint:gosec // the lowest byte of each
 }
