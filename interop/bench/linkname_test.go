@@ -28,4 +28,4 @@ func ourBody(t text, w client.Write) (body []byte, cumulative bool, err error)
 func ourRange(t text, body []byte) (*client.GetRangeResponse, error)
 
 // text has the layout of client.text; the zero one converts nothing.
-type text struct{ encoding any }
+type text struct{ _ any }
