@@ -262,6 +262,8 @@ func TestARowThatALaterOneHasOverwrittenIsNotRepeated(t *testing.T) {
 		again []int    // the rows that are sent again
 	}{
 		"a later write of the same row":            {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", ""}, nil},
+		"a later write that may have been done":    {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSTimeout"}, nil},
+		"a later write that met an error":          {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSInternalServerError"}, nil},
 		"an earlier write of the same row":         {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"", "OTSServerBusy"}, []int{1}},
 		"both failed, and keep their order":        {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSServerBusy"}, []int{0, 1}},
 		"the later one failed for good":            {[]client.Write{put("one", "a", 1), put("one", "a", 2)}, []string{"OTSServerBusy", "OTSParameterInvalid"}, []int{0}},

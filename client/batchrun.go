@@ -10,7 +10,6 @@ import (
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/internal/otspb"
-	"github.com/otsauth/otsauth/internal/redact"
 )
 
 // A batch is one call of a batch action with the repetition of its rows.
@@ -92,9 +91,10 @@ func (b *batch) rounds(ctx context.Context) (ResponseMeta, []BatchResult, error)
 			}
 			return last, results, nil
 		}
-		last = meta
+		last, b.call.logsRows = meta, true
 		for place, i := range pending {
-			results[i] = b.result(meta, &answers[place])
+			mayBeDone := isUnclear(results[i].Err)
+			results[i] = b.result(meta, &answers[place], mayBeDone)
 		}
 		var delay time.Duration
 		pending, delay = b.again(results, pending)
@@ -144,33 +144,37 @@ func (b *batch) again(results []BatchResult, pending []int) ([]int, time.Duratio
 
 // hintOverwritten is the next step of a row that was not repeated because that
 // would undo a later one.
-const hintOverwritten = "it was not repeated: a later row of the batch has written the same row since; send it again if it is to be the last"
+const hintOverwritten = "it was not repeated: a later row of the batch has written the same row since, or may have; send it again if it is to be the last"
 
 // isCumulative reports whether a row, written twice, is more than written once.
 func (b *batch) isCumulative(i int) bool { return b.writes != nil && b.writes[i].cumulative }
 
-// isOverwritten reports whether a later row of the batch has written the same row.
-// What the service did not refuse is taken for written.
+// isOverwritten reports whether a later row of the batch has written the same row, or
+// may have.
 func (b *batch) isOverwritten(results []BatchResult, i int) bool {
 	for later := i + 1; later < len(b.writes); later++ {
-		if e := (*Error)(nil); b.writes[i].undoes(&b.writes[later]) && (!errors.As(results[later].Err, &e) || e.Code == "") {
+		if err := results[later].Err; b.writes[i].undoes(&b.writes[later]) && (err == nil || isUnclear(err)) {
 			return true
 		}
 	}
 	return false
 }
 
-// result returns one row's answer in its public form.
-func (b *batch) result(meta ResponseMeta, answer *rowAnswer) BatchResult {
+// isUnclear reports whether a row may have been written though it has an error.
+func isUnclear(err error) bool {
+	e := (*Error)(nil)
+	return errors.As(err, &e) && e.MaybeExecuted
+}
+
+// result returns one row's answer in its public form. An earlier round may have done
+// it.
+func (b *batch) result(meta ResponseMeta, answer *rowAnswer, mayBeDone bool) BatchResult {
 	result := BatchResult{Consumed: capacityOf(answer.consumed.GetCapacityUnit())}
 	if !answer.ok {
-		e := &Error{
-			Action: b.call.action, Code: Code(redact.Line(answer.err.GetCode(), 60)), Message: redact.Message(answer.err.GetMessage()),
-			RequestID: meta.RequestID, StatusCode: statusOfRow, Attempts: meta.Attempts,
-		}
-		e.Hint = hint(e.Code, e.Message, answer.err.GetAccessDeniedDetail())
+		e := &Error{Action: b.call.action, RequestID: meta.RequestID, StatusCode: statusOfRow, Attempts: meta.Attempts}
+		b.call.explain(e, answer.err)
 		failed := b.call.failure(e)
-		e.mark(b.call.unclear || failed.mayHaveWritten())
+		e.mark(mayBeDone || b.call.unclear || failed.mayHaveWritten())
 		result.Err = e
 		return result
 	}

@@ -38,7 +38,8 @@ type call struct {
 	body     []byte // as it is sent
 	fullSize int    // of the body before it was compressed; 0: it was not
 
-	sent     int  // attempts that were sent
+	made     int  // attempts
+	sent     int  // those that were sent
 	mended   int  // those of them that were repeated without asking the policy
 	unsigned int  // attempts that got no credentials that the service takes
 	renewed  bool // a rejected token was replaced since the policy was asked
@@ -47,7 +48,9 @@ type call struct {
 	cumulative bool // done twice, the request does more than once
 	unclear    bool // an attempt may have written without an answer that says so
 
+	used     otsauth.Credentials // the set of the last attempt
 	rejected otsauth.Credentials // the set that the service rejected first
+	logsRows bool                // a later round of a batch, whose rows are logged
 }
 
 // outcome is what one attempt came to.
@@ -91,6 +94,9 @@ func (k *call) do(ctx context.Context, body []byte) (Response, error) {
 
 // logged writes the error record of a call that failed, and returns its error.
 func (k *call) logged(ctx context.Context, err *Error) *Error {
+	if k.logsRows {
+		return err
+	}
 	k.client.opts.Logger.ErrorContext(ctx, "otsauth: request failed", "action", k.action, "error", err)
 	return err
 }
@@ -100,6 +106,7 @@ func (k *call) run(ctx context.Context) (Response, *Error) {
 	if err := ctx.Err(); err != nil {
 		return Response{}, k.failed(nil, err)
 	}
+	var last *Error
 	for {
 		if k.client.open.Err() != nil {
 			return Response{}, k.failed(nil, closedError{})
@@ -110,6 +117,8 @@ func (k *call) run(ctx context.Context) (Response, *Error) {
 		case o.err == nil:
 			k.client.budget.put()
 			return o.answer, nil
+		case o.final && last != nil && ctx.Err() != nil:
+			return Response{}, ended(o.err.Err, last)
 		case o.final:
 			return Response{}, o.err
 		case o.skewed && !k.redated:
@@ -127,8 +136,8 @@ func (k *call) run(ctx context.Context) (Response, *Error) {
 		}
 		failed := k.describe(o)
 		k.unclear = k.unclear || failed.mayHaveWritten()
-		if ctx.Err() != nil {
-			return Response{}, k.ended(ctx, o.err)
+		if last = o.err; ctx.Err() != nil {
+			return Response{}, ended(ctx.Err(), last)
 		}
 		delay, retry := k.client.opts.Retry.Next(failed)
 		if !retry {
@@ -145,7 +154,7 @@ func (k *call) run(ctx context.Context) (Response, *Error) {
 			delay = max(delay, untilOthers(o))
 		}
 		if !k.client.wait(ctx, delay) {
-			return Response{}, k.ended(ctx, o.err)
+			return Response{}, ended(ctx.Err(), last)
 		}
 		k.renewed, k.redated = false, false
 	}
@@ -159,6 +168,7 @@ func (o *outcome) rejected() bool {
 // attempt signs and sends the request once.
 func (k *call) attempt(ctx context.Context) *outcome {
 	o := &outcome{}
+	k.made++
 	if err := k.client.enter(ctx); err != nil {
 		o.err, o.final = k.failed(nil, fmt.Errorf("waiting for one of %d connections: %w", k.client.opts.MaxConnections, err)), true
 		return o
@@ -204,9 +214,10 @@ func (k *call) exchange(ctx context.Context, o *outcome) {
 	}
 	remember(&k.client.signed)
 	k.sent++
+	k.used = o.used
 	resp, err := k.client.opts.Transport.RoundTrip(req)
 	if err != nil {
-		o.err = k.failed(nil, showable(err, o.used.SecurityToken.Reveal())) //nolint:forbidigo // so that it can be masked
+		o.err = k.failed(nil, showable(err, k.token()))
 		o.err.Hint = nextStepAfter(err)
 		o.unsent = o.sending.progress.neverSent(err, ctx.Err() != nil)
 		return
@@ -235,14 +246,15 @@ func (k *call) read(o *outcome) {
 	body, err := readBody(o.resp)
 	o.size = len(body)
 	if err != nil {
-		o.err = k.failed(o.resp, showable(err, o.used.SecurityToken.Reveal())) //nolint:forbidigo // so that it can be masked
+		o.err = k.failed(o.resp, showable(err, k.token()))
 		return
 	}
-	if !k.client.opts.InsecureSkipResponseCheck {
-		if err := k.client.signer.VerifyResponse(o.used, o.resp, body); err != nil {
-			o.err = k.failed(o.resp, err)
-			return
-		}
+	id := o.resp.Header.Get(headerRequestID)
+	if k.client.opts.InsecureSkipResponseCheck {
+		id = k.requestID(o.resp) // anybody can have written it
+	} else if err := k.client.signer.VerifyResponse(o.used, o.resp, body); err != nil {
+		o.err = k.failed(o.resp, err)
+		return
 	}
 	if o.resp.StatusCode < 200 || o.resp.StatusCode >= 300 {
 		o.err = k.refused(o, body)
@@ -252,7 +264,7 @@ func (k *call) read(o *outcome) {
 	if !o.used.SecurityToken.IsZero() {
 		remember(&k.client.accepted)
 	}
-	o.answer = Response{Body: body, RequestID: o.resp.Header.Get(headerRequestID), Header: o.resp.Header, Attempts: k.sent}
+	o.answer = Response{Body: body, RequestID: id, Header: o.resp.Header, Attempts: k.sent}
 }
 
 // readBody reads a bounded body, in one allocation where its length is known. Nothing
@@ -277,9 +289,19 @@ func readBody(resp *http.Response) ([]byte, error) {
 func (k *call) failed(resp *http.Response, err error) *Error {
 	e := &Error{Action: k.action, Attempts: k.sent, Err: err}
 	if resp != nil {
-		e.RequestID = redact.Line(resp.Header.Get(headerRequestID), 100)
+		e.RequestID = k.requestID(resp)
 	}
 	return e
+}
+
+// token is what must not be shown of an answer: who wrote it may have echoed the
+// request.
+func (k *call) token() string {
+	return k.used.SecurityToken.Reveal() //nolint:forbidigo // so that it can be masked
+}
+
+func (k *call) requestID(resp *http.Response) string {
+	return redact.Line(resp.Header.Get(headerRequestID), 100, k.token())
 }
 
 // refused is the error that the service answered. The body is not always the
@@ -289,18 +311,30 @@ func (k *call) refused(o *outcome, body []byte) *Error {
 	e.StatusCode = o.resp.StatusCode
 	var answer otspb.Error
 	if proto.Unmarshal(body, &answer) == nil && strings.HasPrefix(answer.GetCode(), "OTS") {
-		e.Code = Code(redact.Line(answer.GetCode(), 60))
-		e.Message = redact.Message(answer.GetMessage(), o.used.SecurityToken.Reveal()) //nolint:forbidigo // so that it can be masked
+		k.explain(e, &answer)
+	} else {
+		e.Hint = hintNotTablestore
 	}
-	e.Hint = hint(e.Code, e.Message, answer.GetAccessDeniedDetail())
 	return e
 }
 
-// ended is the error of a call whose context ended.
-func (k *call) ended(ctx context.Context, last *Error) *Error {
+// explain puts the service's error in e.
+func (k *call) explain(e *Error, answer *otspb.Error) {
+	token := k.token()
+	e.Code, e.Message = Code(redact.Line(answer.GetCode(), 60, token)), redact.Message(answer.GetMessage(), token)
+	e.Hint = hint(e.Code, e.Message)
+	if d := answer.GetAccessDeniedDetail(); d != nil && e.Hint != "" {
+		e.Hint += fmt.Sprintf(": %s is denied to %s (%s)", redact.Line(d.GetAuthAction(), 60, token),
+			redact.Line(d.GetAuthPrincipalDisplayName(), 100, token), redact.Line(d.GetNoPermissionType(), 60, token))
+	}
+}
+
+// ended is the error of a call that ends for a reason of its own, as its context does,
+// after an attempt that failed.
+func ended(why error, last *Error) *Error {
 	e := *last
-	if e.Err == nil || !errors.Is(e.Err, ctx.Err()) {
-		e.Err = fmt.Errorf("%w; the last attempt: %w", ctx.Err(), reason{last})
+	if e.Err == nil || !errors.Is(e.Err, why) {
+		e.Err = fmt.Errorf("%w; the last attempt: %w", why, reason{last})
 	}
 	return &e
 }
@@ -314,6 +348,7 @@ func (k *call) describe(o *outcome) Attempt {
 	a := k.failure(e)
 	if o.rejected() && k.client.accepted.Load() && o.used.Equal(k.rejected) && !o.used.Expires.IsZero() {
 		k.unsigned++
+		k.mended++ // the policy is told of it as one that was not sent
 		a.NoCredentials, a.Number, a.Temporary = true, k.unsigned, true
 		return a
 	}
@@ -348,11 +383,11 @@ func (k *call) log(ctx context.Context, o *outcome) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs, slog.String("action", k.action), slog.Int("attempt", k.sent+k.unsigned),
+	attrs = append(attrs, slog.String("action", k.action), slog.Int("attempt", k.made),
 		slog.Duration("took", o.took), slog.Int("request_bytes", len(k.body)))
 	if o.resp != nil {
 		attrs = append(attrs, slog.Int("status", o.resp.StatusCode),
-			slog.String("request_id", redact.Line(o.resp.Header.Get(headerRequestID), 100)), slog.Int("response_bytes", o.size))
+			slog.String("request_id", k.requestID(o.resp)), slog.Int("response_bytes", o.size))
 	}
 	if o.err != nil {
 		attrs = append(attrs, slog.Any("error", o.err))

@@ -80,8 +80,8 @@ func New(endpoint, instance string, p otsauth.Provider, opts *Options) (*OTSClie
 // Close closes idle connections, and the cache of credentials if the client
 // made it. Calls fail from then on with an error that matches
 // [otsauth.ErrClosed]; one that is under way ends its attempt, and one that waits
-// for credentials, a retry or a connection ends. Close may be
-// called more than once and always returns nil.
+// for a retry or a connection ends, as does one that waits for credentials of the
+// client's own cache. Close may be called more than once and always returns nil.
 func (c *OTSClient) Close() error {
 	c.close()
 	if t, ok := c.opts.Transport.(interface{ CloseIdleConnections() }); ok {

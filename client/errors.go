@@ -1,12 +1,12 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/otsauth/otsauth"
-	"github.com/otsauth/otsauth/internal/otspb"
-	"github.com/otsauth/otsauth/internal/redact"
+	"github.com/otsauth/otsauth/signer"
 )
 
 // A Code is one of the service's error codes. It is an error only so that
@@ -82,7 +82,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "client: %s: %s", e.Action, e.reason())
-	if e.RequestID != "" {
+	if re := (*signer.ResponseError)(nil); e.RequestID != "" && !errors.As(e.Err, &re) { // which says it too
 		fmt.Fprintf(&b, ", request %s", e.RequestID)
 	}
 	if e.Attempts != 1 {
@@ -144,21 +144,14 @@ func (e *Error) mark(unclear bool) {
 	e.MaybeExecuted = true
 }
 
-// hint is the next step for an answer that is an error, or "". The detail says which
-// permission is missing, if the service does.
-func hint(code Code, message string, detail *otspb.AccessDeniedDetail) string {
-	if code == "" {
-		return "the answer is not Tablestore's; check the endpoint and the proxy"
-	}
+const hintNotTablestore = "the answer is not Tablestore's; check the endpoint and the proxy"
+
+// hint is the next step for an answer that is an error, or "".
+func hint(code Code, message string) string {
 	for _, h := range hints() {
-		if h.code != code || !strings.Contains(message, h.contains) {
-			continue
-		}
-		if detail == nil {
+		if h.code == code && strings.Contains(message, h.contains) {
 			return h.hint
 		}
-		return fmt.Sprintf("%s: %s is denied to %s (%s)", h.hint, redact.Line(detail.GetAuthAction(), 60),
-			redact.Line(detail.GetAuthPrincipalDisplayName(), 100), redact.Line(detail.GetNoPermissionType(), 60))
 	}
 	return ""
 }

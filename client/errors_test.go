@@ -164,6 +164,51 @@ func TestASecretThatIsSentNeverReachesAnError(t *testing.T) {
 	}
 }
 
+func TestATokenThatAnAnswerEchoesIsNotShown(t *testing.T) {
+	const token = "tok-tok-tok-secret"
+	denied := &otspb.AccessDeniedDetail{AuthAction: proto.String("a " + token), AuthPrincipalDisplayName: proto.String(token), NoPermissionType: proto.String(token)}
+	refused := &otspb.Error{Code: proto.String("OTSNoPermissionAccess"), Message: proto.String(token), AccessDeniedDetail: denied}
+	for name, c := range map[string]struct {
+		status int
+		answer proto.Message
+		check  bool
+	}{
+		"an error":                       {http.StatusForbidden, refused, false},
+		"a code":                         {http.StatusForbidden, &otspb.Error{Code: proto.String("OTS" + token)}, false},
+		"an answer that does not verify": {http.StatusOK, &otspb.ListTableResponse{}, true},
+		"a row of a batch": {http.StatusOK, &otspb.BatchGetRowResponse{Tables: []*otspb.TableInBatchGetRowResponse{
+			{TableName: proto.String("t"), Rows: []*otspb.RowInBatchGetRowResponse{{IsOk: proto.Bool(false), Error: refused}}},
+		}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			content, err := proto.Marshal(c.answer)
+			require.NoError(t, err)
+			echo := roundTripFunc(func(*http.Request) (*http.Response, error) {
+				return &http.Response{
+					StatusCode: c.status, Header: http.Header{"X-Ots-Requestid": {"id " + token}}, ContentLength: int64(len(content)), Body: io.NopCloser(bytes.NewReader(content)),
+				}, nil
+			})
+			var log bytes.Buffer
+			creds := otsauth.Credentials{AccessKeyID: "STS.id", AccessKeySecret: otsauth.NewSecret("sk"), SecurityToken: otsauth.NewSecret(token)}
+			cl, err := client.New("https://stub.invalid", "stub", otsauth.Static(creds), &client.Options{
+				Transport: echo, Retry: client.NoRetryPolicy{}, InsecureSkipResponseCheck: !c.check,
+				Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			})
+			require.NoError(t, err)
+			defer cl.Close()
+			_, listErr := cl.ListTable(t.Context())
+			answer, err := cl.BatchGetRow(t.Context(), &client.BatchGetRowRequest{Tables: []client.BatchGetTable{{Table: "t", PrimaryKeys: []client.PrimaryKey{idKey("a")}}}})
+			if err == nil {
+				err = answer.Results[0][0].Err
+			}
+			require.Error(t, err)
+			require.NotContains(t, fmt.Sprint(listErr, err), token)
+			require.NotContains(t, log.String(), token)
+			require.Contains(t, log.String(), "redacted")
+		})
+	}
+}
+
 // A proxy may echo the request, and net/http quotes what it does not understand.
 func TestAnAnswerThatIsNotHTTPIsNotQuoted(t *testing.T) {
 	creds := otsauth.Credentials{AccessKeyID: "STS.id", AccessKeySecret: otsauth.NewSecret("sk"), SecurityToken: otsauth.NewSecret("the-token")}
@@ -285,6 +330,31 @@ func TestAnErrorSaysWhoseTimeRanOut(t *testing.T) {
 
 		_, err = c.ListTable(ctx) // which has ended
 		require.EqualError(t, err, "client: ListTable: context deadline exceeded, 0 attempts")
+	})
+}
+
+func TestAnEndWhileARetryWaitsForAConnectionKeepsTheServicesAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		released := make(chan struct{})
+		service := stub(func(action string, _ []byte) (int, proto.Message) {
+			if action == "ListTable" { // which holds the only connection
+				<-released
+				return http.StatusOK, &otspb.ListTableResponse{}
+			}
+			return http.StatusServiceUnavailable, &otspb.Error{Code: proto.String("OTSServerBusy"), Message: proto.String("Server is busy.")}
+		})
+		c := service.client(t, client.Options{MaxConnections: 1, Timeout: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		go func() {
+			time.Sleep(50 * time.Millisecond) // between the first attempt and the second
+			_, _ = c.ListTable(context.Background())
+		}()
+		err := getRow(ctx, c)
+		close(released)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, client.CodeServerBusy)
+		require.ErrorContains(t, err, "waiting for one of 1 connections: context deadline exceeded; the last attempt: OTSServerBusy: Server is busy. (HTTP 503), request id; send less")
 	})
 }
 

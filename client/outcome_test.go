@@ -85,19 +85,40 @@ func TestAWriteThatFailedSaysWhetherItMayHaveBeenDone(t *testing.T) {
 		require.ErrorAs(t, getRow(t.Context(), c), &e)
 		require.False(t, e.MaybeExecuted)
 	})
-	t.Run("a row of a batch", func(t *testing.T) {
-		var got asked
-		c := batchWriter(t, &got, func(id string, _ int) string {
-			return map[string]string{"a": "OTSTimeout", "b": "OTSServerBusy"}[id]
-		}).client(t, client.Options{Retry: client.NoRetryPolicy{}})
-		answer, err := c.BatchWriteRow(t.Context(), writes())
-		require.NoError(t, err)
-		for i, maybe := range []bool{true, false} {
-			var e *client.Error
-			require.ErrorAs(t, answer.Results[i].Err, &e)
-			require.Equal(t, maybe, e.MaybeExecuted)
-		}
-	})
+}
+
+func TestARowOfABatchSaysWhetherItMayHaveBeenDone(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers []string // to row b, one after the other
+		maybe   bool
+		hint    string
+	}{
+		"it took too long":                        {[]string{"OTSTimeout"}, true, "it may have been done"},
+		"the service met an error":                {[]string{"OTSInternalServerError"}, true, "it may have been done"},
+		"the service went away":                   {[]string{"OTSServerUnavailable"}, true, "it may have been done"},
+		"the service was busy":                    {[]string{"OTSServerBusy"}, false, "send less"},
+		"its own first round is in its way":       {[]string{"OTSTimeout", "OTSConditionCheckFail"}, true, "may have written the row itself"},
+		"a round that refused is in nobody's way": {[]string{"OTSServerBusy", "OTSConditionCheckFail"}, false, "read the row again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got asked
+				cl := batchWriter(t, &got, func(id string, before int) string {
+					if id != "b" {
+						return ""
+					}
+					return c.answers[min(before, len(c.answers)-1)]
+				}).client(t, client.Options{Retry: client.WriteRetryPolicy{}})
+				answer, err := cl.BatchWriteRow(t.Context(), writes())
+				require.NoError(t, err)
+				require.NoError(t, answer.Results[0].Err)
+				var e *client.Error
+				require.ErrorAs(t, answer.Results[1].Err, &e)
+				require.Equal(t, c.maybe, e.MaybeExecuted)
+				require.Contains(t, e.Hint, c.hint)
+			})
+		})
+	}
 }
 
 func TestARowThatTheServiceNumbersIsNotPutTwice(t *testing.T) {

@@ -3,15 +3,18 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/otsauth/otsauth"
 	"github.com/otsauth/otsauth/client"
+	"github.com/otsauth/otsauth/internal/otspb"
 	"github.com/otsauth/otsauth/otstest"
 )
 
@@ -270,4 +273,37 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWaitingForANewTokenLeavesTheRetriesToTheService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, sent, busy := time.Now(), 0, false
+		service := stub(func(string, []byte) (int, proto.Message) {
+			row := &otspb.GetRowResponse{Consumed: consumed(), Row: answered(onWire("a"))}
+			switch sent++; {
+			case sent == 1:
+				return http.StatusOK, row
+			case time.Since(began) < time.Minute:
+				return http.StatusForbidden, &otspb.Error{Code: proto.String("OTSAuthFailed"), Message: proto.String("The token has expired.")}
+			case !busy:
+				busy = true
+				return http.StatusServiceUnavailable, &otspb.Error{Code: proto.String("OTSServerBusy")}
+			}
+			return http.StatusOK, row
+		})
+		same := otsauth.Credentials{
+			AccessKeyID: "STS.id", AccessKeySecret: otsauth.NewSecret("sk"), SecurityToken: otsauth.NewSecret("token"), Expires: began.Add(time.Hour),
+		}
+		policy := &recordingPolicy{}
+		c, err := client.New("https://stub.invalid", "stub", otsauth.ProviderFunc(func(context.Context) (otsauth.Credentials, error) { return same, nil }),
+			&client.Options{Transport: service, InsecureSkipResponseCheck: true, Retry: policy})
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, getRow(t.Context(), c))
+		require.NoError(t, getRow(t.Context(), c))
+		last := policy.seen[len(policy.seen)-1]
+		require.Greater(t, len(policy.seen), 20)
+		require.Equal(t, client.CodeServerBusy, last.Code)
+		require.Equal(t, 1, last.Number, "it is the first that failed so")
+	})
 }

@@ -195,7 +195,11 @@ func (a *Attempt) mayHaveWritten() bool {
 	if isRead(a.Action) {
 		return false
 	}
-	return a.Executed || a.Code == CodeTimeout || a.StatusCode >= 500 && !a.isRefusedForNow()
+	switch a.Code {
+	case CodeTimeout, CodeInternalServerError, CodeServerUnavailable: // of a row, whose status is 200
+		return true
+	}
+	return a.Executed || a.StatusCode >= 500 && !a.isRefusedForNow()
 }
 
 // retryDelay is the reference client's: exponential, the second half random.

@@ -66,12 +66,26 @@ func (s *Signer) VerifyResponse(c otsauth.Credentials, resp *http.Response, body
 	if check, problem := s.verify(c, resp, body); problem != "" {
 		return &ResponseError{
 			Action:    strings.TrimPrefix(resp.Request.URL.Path, "/"),
-			RequestID: first(resp.Header[headerRequestID]),
+			RequestID: shortLine(newMasker(resp.Request.Header, c).hide(first(resp.Header[headerRequestID]))),
 			Check:     check,
 			Problem:   problem,
 		}
 	}
 	return nil
+}
+
+// shortLine returns what may be shown of a header that anybody can have written.
+func shortLine(text string) string {
+	const most = 100
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text), "?")
 }
 
 // verify returns the first check that fails and why, or "".

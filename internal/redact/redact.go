@@ -6,8 +6,13 @@ import "strings"
 // Mask stands for what is not shown.
 const Mask = "[redacted]"
 
-// Line returns text on one line, cut to about n bytes.
-func Line(text string, n int) string {
+// Line returns text on one line, cut to about n bytes, without the secrets.
+func Line(text string, n int, secrets ...string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, Mask)
+		}
+	}
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' {
 			return ' '
@@ -41,10 +46,5 @@ func Message(message string, secrets ...string) string {
 	if cut < len(message) {
 		message = message[:cut] + "string-to-sign left out"
 	}
-	for _, secret := range secrets {
-		if secret != "" {
-			message = strings.ReplaceAll(message, secret, Mask)
-		}
-	}
-	return Line(message, 300)
+	return Line(message, 300, secrets...)
 }
