@@ -13,8 +13,8 @@ lint: ## gofumpt, vet and golangci-lint on all modules
 generate: ## write the protobuf code anew
 	cd tools && GOWORK=off go run ./protogen ../internal/otspb
 
-fuzz: ## run each fuzz target, FUZZTIME (20s) long
-	.ci/run fuzz
+fuzz: ## run each fuzz target, FUZZTIME (30s) long
+	FUZZTIME=$${FUZZTIME:-30s} .ci/run fuzz
 
 bench: ## measure beside the peers and write docs/performance.md
 	.ci/bench
