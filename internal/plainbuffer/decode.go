@@ -130,10 +130,11 @@ func (d *Decoder) row(s string, r *Row) (string, *SyntaxError) {
 func (d *Decoder) cells(s string, dst []Cell, tag Tag, crc byte) (string, []Cell, byte, *SyntaxError) {
 	begin := len(s)
 	for begins(s, TagCell) {
-		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, 1)
+		if len(dst) < cap(dst) {
+			dst = dst[:len(dst)+1]
+		} else {
+			dst = append(dst, Cell{})
 		}
-		dst = dst[:len(dst)+1]
 		c := &dst[len(dst)-1]
 		rest, sum, err := d.cell(s[1:], c)
 		if err != nil {
