@@ -8,8 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strconv"
+
+	"github.com/otsauth/otsauth/internal/proxy"
 )
 
 // networkCause returns what may be shown of the error that net/http gave for a
@@ -22,7 +22,7 @@ func networkCause(ctx context.Context, err error) error {
 		name        *net.DNSError
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
-		proxy       *proxyError
+		refusal     *proxy.Refusal
 		network     net.Error
 	)
 	switch {
@@ -36,8 +36,11 @@ func networkCause(ctx context.Context, err error) error {
 		return certificate
 	case errors.As(err, &record):
 		return record
-	case errors.As(err, &proxy):
-		return proxy
+	case errors.As(err, &refusal):
+		if step := refusal.NextStep(); step != "" {
+			return fmt.Errorf("%w; %s", refusal, step)
+		}
+		return refusal
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return http.ErrSchemeMismatch
 	case errors.As(err, &network) && network.Timeout():
@@ -51,23 +54,6 @@ func networkCause(ctx context.Context, err error) error {
 // errNotHTTP stands for every error of net/http that networkCause does not name.
 var errNotHTTP = errors.New("what is there does not speak HTTP as it should; check the address and the proxy " +
 	"(the text of the error can hold keys and is not shown)")
-
-// A proxyError is a proxy's refusal to connect to a source. Only the status is
-// kept: the proxy wrote the text behind it.
-type proxyError struct{ status int }
-
-// Error returns the status.
-func (e *proxyError) Error() string {
-	return "the proxy refused to connect: " + strconv.Itoa(e.status) + " " + http.StatusText(e.status) + "; check HTTPS_PROXY and NO_PROXY"
-}
-
-// checkProxy is the OnProxyConnectResponse of a transport.
-func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK {
-		return &proxyError{answer.StatusCode}
-	}
-	return nil
-}
 
 // endOf returns the error of a context that has ended, with its cause if that is
 // another one.

@@ -4,16 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/proxy"
 	"github.com/otsauth/otsauth/internal/redact"
 	"github.com/otsauth/otsauth/signer"
 )
@@ -48,8 +47,8 @@ func networkHint(err error) string {
 	if de := (*net.DNSError)(nil); errors.As(err, &de) && de.IsNotFound {
 		return "check the endpoint: the instance's name and region are in it"
 	}
-	if pe := (*proxyError)(nil); errors.As(err, &pe) && pe.status < http.StatusInternalServerError {
-		return "check HTTPS_PROXY, with the user name and password in it, and what the proxy allows"
+	if refusal := (*proxy.Refusal)(nil); errors.As(err, &refusal) {
+		return refusal.NextStep()
 	}
 	if ce := (*tls.CertificateVerificationError)(nil); errors.As(err, &ce) {
 		return "check the endpoint, and for a proxy that opens TLS connections"
@@ -100,23 +99,6 @@ func (e *maskedError) Error() string { return e.text }
 
 // Unwrap returns the error.
 func (e *maskedError) Unwrap() error { return e.err }
-
-// proxyError says that a proxy did not connect.
-type proxyError struct{ status int }
-
-// Error says what it answered instead.
-func (e *proxyError) Error() string {
-	return fmt.Sprintf("the proxy did not connect and answered HTTP %d %s", e.status, http.StatusText(e.status))
-}
-
-// checkProxy is a transport's OnProxyConnectResponse: the transport's own error is the
-// status' text alone.
-func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK {
-		return &proxyError{answer.StatusCode}
-	}
-	return nil
-}
 
 // isTemporary reports whether credentials may be had later, though retrieving
 // them failed with err. An error that does not say is an outage if the provider

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding"
 
 	"github.com/otsauth/otsauth"
+	"github.com/otsauth/otsauth/internal/proxy"
 )
 
 const (
@@ -141,7 +142,7 @@ func (o *Options) newTransport() *http.Transport {
 	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		OnProxyConnectResponse: checkProxy,
+		OnProxyConnectResponse: proxy.Check,
 		DialContext:            (&net.Dialer{Timeout: connect}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: o.TLSMinVersion, MaxVersion: o.TLSMaxVersion},
 		TLSHandshakeTimeout:    connect,

@@ -182,8 +182,8 @@ func TestAProxyThatRefusesIsAMistakeAtFirst(t *testing.T) {
 		require.NoError(t, err)
 		defer c.Close()
 		_, err = c.ListTable(t.Context())
-		require.EqualError(t, err, "client: ListTable: the proxy did not connect and answered HTTP 407 Proxy Authentication Required; "+
-			"check HTTPS_PROXY, with the user name and password in it, and what the proxy allows")
+		require.EqualError(t, err, "client: ListTable: the proxy refused to connect: 407 Proxy Authentication Required; "+
+			"check HTTPS_PROXY and NO_PROXY, the user name and password in them, and what the proxy allows")
 		return
 	}
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
