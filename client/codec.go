@@ -95,7 +95,9 @@ func (t text) appendColumns(cells []pb.Cell, columns []Column) ([]pb.Cell, error
 		c := &columns[i]
 		cells = append(cells, pb.Cell{})
 		cell := &cells[len(cells)-1]
-		if err := t.setCell(cell, c.Name, &c.Value); err != nil {
+		if t.isPlain(c.Name) && c.Value.isPlain() {
+			cell.Name, cell.Value = c.Name, c.Value.v
+		} else if err := t.convertCell(cell, c.Name, &c.Value); err != nil {
 			return cells, err
 		}
 		if !c.Timestamp.IsZero() {
@@ -114,7 +116,7 @@ func (t text) cell(name string, v Value) (cell pb.Cell, err error) {
 // setCell checks a column's name and value, and sets them in an empty cell. It
 // refuses what would be sent as something else than it says.
 func (t text) setCell(cell *pb.Cell, name string, v *Value) error {
-	if t.isPlain(name) && (v.v.Kind() != pb.String || utf8.ValidString(v.v.Text())) && !v.v.IsZero() {
+	if t.isPlain(name) && v.isPlain() {
 		cell.Name, cell.Value = name, v.v
 		return nil
 	}
@@ -124,6 +126,14 @@ func (t text) setCell(cell *pb.Cell, name string, v *Value) error {
 // isPlain reports whether a column's name is sent as it is.
 func (t text) isPlain(name string) bool {
 	return t.encoding == nil && name != "" && utf8.ValidString(name)
+}
+
+// isPlain reports whether a value is sent as it is by a client without an encoding.
+func (v *Value) isPlain() bool {
+	if v.v.Kind() == pb.String {
+		return utf8.ValidString(v.v.Text())
+	}
+	return !v.v.IsZero()
 }
 
 // convertCell is setCell for what is not sent as it is, or not at all.

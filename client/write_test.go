@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -302,4 +303,46 @@ func TestAnAnswerOfOneRowThatIsNoneIsAnError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Bodies are cut from larger pieces of memory: one that is kept must not change.
+func TestTheBodiesOfRequestsShareNothing(t *testing.T) {
+	var kept [][]byte
+	var want []string
+	c := stub(func(_ string, body []byte) (int, proto.Message) {
+		want = append(want, string(body))
+		return http.StatusOK, &otspb.PutRowResponse{Consumed: consumed()}
+	})
+	p := otsauth.Static(otsauth.Credentials{AccessKeyID: "id", AccessKeySecret: otsauth.NewSecret("sk")})
+	keep := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		again, err := req.GetBody()
+		require.NoError(t, err)
+		body, is := again.(io.WriterTo)
+		require.True(t, is, "the reader of the body that was made")
+		var seen viewer
+		_, err = body.WriteTo(&seen)
+		require.NoError(t, err)
+		kept = append(kept, seen.view)
+		return c.RoundTrip(req)
+	})
+	cl, err := client.New("https://stub.invalid", "stub", p, &client.Options{Transport: keep, InsecureSkipResponseCheck: true})
+	require.NoError(t, err)
+	defer cl.Close()
+	for i := range 300 {
+		_, err := cl.PutRow(t.Context(), &client.PutRowRequest{
+			Table: "table", PrimaryKey: idKey(strings.Repeat("x", i%7)), Columns: []client.Column{{Name: "n", Value: client.Int(int64(i))}, {Name: "s", Value: client.String(strings.Repeat("y", 5*i))}},
+		})
+		require.NoError(t, err)
+	}
+	for i := range kept {
+		require.Equal(t, want[i], string(kept[i]), "the body of request %d", i)
+	}
+}
+
+// viewer keeps what is written to it without a copy.
+type viewer struct{ view []byte }
+
+func (v *viewer) Write(p []byte) (int, error) {
+	v.view = p
+	return len(p), nil
 }
