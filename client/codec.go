@@ -95,9 +95,7 @@ func (t text) appendColumns(cells []pb.Cell, columns []Column) ([]pb.Cell, error
 		c := &columns[i]
 		cells = append(cells, pb.Cell{})
 		cell := &cells[len(cells)-1]
-		if t.isPlain(c.Name) && c.Value.isPlain() {
-			cell.Name, cell.Value = c.Name, c.Value.v
-		} else if err := t.convertCell(cell, c.Name, &c.Value); err != nil {
+		if err := t.setCell(cell, c.Name, &c.Value); err != nil {
 			return cells, err
 		}
 		if !c.Timestamp.IsZero() {
